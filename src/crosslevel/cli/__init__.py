@@ -1,0 +1,64 @@
+"""The command line: one module per command group; heavy packages load inside the commands."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+import typer
+
+from crosslevel.errors import CrosslevelError
+from crosslevel.version import __version__
+
+app = typer.Typer(
+    name="crosslevel",
+    help="From a questionnaire to a published report.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(show: bool) -> None:
+    """Print the version and stop."""
+    if show:
+        typer.echo(f"crosslevel {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version."
+    ),
+) -> None:
+    """From a questionnaire to a published report."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    0: done. 1: the data or the study is wrong; the message says where and what would do.
+    2: the command itself was used wrongly.
+    """
+    from crosslevel.cli import instrument, report, study  # each registers its commands on `app`
+
+    _ = (instrument, report, study)
+    try:
+        outcome = app(args=arguments, standalone_mode=False)
+        return outcome if isinstance(outcome, int) else 0
+    except CrosslevelError as error:
+        typer.secho("error: ", fg="red", bold=True, nl=False, err=True)
+        typer.echo(str(error), err=True)
+        return 1
+    except click.exceptions.Abort:
+        typer.echo("Stopped.", err=True)
+        return 1
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+
+
+def run() -> None:
+    """Entry point of the `crosslevel` command."""
+    sys.exit(main())
