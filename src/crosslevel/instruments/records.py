@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -24,8 +24,8 @@ class ResponseScale:
     """The answers a respondent may give.
 
     `ordered` options form a numeric scale; `nominal` ones are categories; `number` is an open
-    number between `minimum` and `maximum` and has no options. `not_relevant` is an answer that is
-    kept as such in the file and becomes a missing value in every score.
+    number between `minimum` and `maximum`, counted in `unit`, and has no options. `not_relevant` is
+    an answer that is kept as such in the file and becomes a missing value in every score.
     """
 
     id: str
@@ -34,6 +34,7 @@ class ResponseScale:
     not_relevant: Option | None
     minimum: float | None
     maximum: float | None
+    unit: Text = field(default_factory=dict)
 
     @property
     def codes(self) -> tuple[int, ...]:
@@ -43,7 +44,11 @@ class ResponseScale:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing that was asked. `scale` is empty for a background item."""
+    """One thing that was asked. `scale` is empty for a background item.
+
+    `optional` marks an item that may be absent from a data file; `section` is the page section it
+    is printed in, empty when the instrument has none.
+    """
 
     id: str
     text: Text
@@ -51,6 +56,7 @@ class Item:
     reverse: bool
     scale: str
     optional: bool = False
+    section: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,15 @@ class Scale:
     role: str
     method: Literal["mean", "sum"]
     minimum_valid: float
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the printed page: its heading and the words that lead into its items."""
+
+    id: str
+    title: Text
+    lead: Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +98,7 @@ class Instrument:
     scales: Mapping[str, Scale]
     items: tuple[Item, ...]
     path: Path
+    sections: Mapping[str, Section] = field(default_factory=dict)
 
     def items_of(self, scale: str) -> tuple[Item, ...]:
         """Items of one scale, in the order of the file."""
