@@ -1,0 +1,27 @@
+"""Who answered what, and to whom they belong."""
+
+from crosslevel.responses.accounting import flow
+from crosslevel.responses.linking import link
+from crosslevel.responses.pseudonyms import pseudonym, pseudonyms
+from crosslevel.responses.reading import read
+from crosslevel.responses.records import Flow, Linked, Responses, Scored, ScoredColumn
+from crosslevel.responses.roster import Roster, read_roster
+from crosslevel.responses.scoring import score
+from crosslevel.responses.table import read_table
+
+__all__ = [
+    "Flow",
+    "Linked",
+    "Responses",
+    "Roster",
+    "Scored",
+    "ScoredColumn",
+    "flow",
+    "link",
+    "pseudonym",
+    "pseudonyms",
+    "read",
+    "read_roster",
+    "read_table",
+    "score",
+]

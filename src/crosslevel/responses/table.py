@@ -1,0 +1,208 @@
+"""Strict reading of delimited text: every defect of a file at once, nothing repaired in silence."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from crosslevel.errors import Problem, ResponseError, did_you_mean
+
+ROW = "row"
+_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_TAB_SUFFIXES = {".tsv", ".tab"}
+
+
+def read_table(
+    path: Path | str,
+    *,
+    columns: Mapping[str, str] | Sequence[str] | None = None,
+    delimiter: str | None = None,
+) -> pd.DataFrame:
+    r"""Return a delimited text file as a frame of strings, or say all that is wrong with it.
+
+    Use it for any file a person or a platform exported. Cells lose surrounding blanks; an empty
+    cell is the empty string; no cell and no header is ever evaluated or turned into a number.
+
+    Parameters
+    ----------
+    path
+        CSV (commas) or, with the ending .tsv or .tab, TSV (tabs); UTF-8 with or without a byte
+        order mark; any line ends.
+    columns
+        Columns to keep: names, or a mapping new name -> column of the file. All when None.
+    delimiter
+        What separates the fields, when the ending of the file does not say it.
+
+    Returns
+    -------
+    DataFrame
+        (n_rows, n_columns) str. The index, named "row", holds the row number a spreadsheet shows:
+        the header is row 1. Blank lines are left out and still counted.
+
+    Raises
+    ------
+    ResponseError
+        When the file is missing, empty, cut off, not UTF-8, not separated as expected, has rows
+        of unequal length, columns of the same name, or lacks a column asked for.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> path = Path(folder, "staff.csv")
+    >>> _ = path.write_text("employee,unit\n007,A\n", encoding="utf-8")
+    >>> read_table(path)
+        employee unit
+    row
+    2        007    A
+    """
+    path = Path(path)
+    if delimiter is None:
+        delimiter = "\t" if path.suffix.lower() in _TAB_SUFFIXES else ","
+    header, rows = _records(path, _text(path), delimiter)
+    _check_shape(path, header, rows, delimiter)
+    named = [name for name in header if name]
+    keep = [position for position, name in enumerate(header) if name]
+    frame = pd.DataFrame(
+        [[cells[position].strip() for position in keep] for cells in rows.values()],
+        columns=pd.Index(named, dtype="str"),
+        index=pd.Index(list(rows), name=ROW),
+        dtype="str",
+    )
+    return _select(path, frame, columns)
+
+
+def _text(path: Path) -> str:
+    """Decode a file, refusing what is not text in UTF-8."""
+    if not path.is_file():
+        kind = "is a folder" if path.is_dir() else "does not exist"
+        raise ResponseError(f"The data file '{path}' {kind}.")
+    raw = path.read_bytes()
+    if not raw.strip(b"\xef\xbb\xbf \t\r\n"):
+        raise ResponseError(f"The data file '{path}' is empty.")
+    if raw.startswith(b"PK\x03\x04"):
+        raise ResponseError(
+            f"The data file '{path}' is a workbook, not text. Save the sheet as 'CSV UTF-8'."
+        )
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise ResponseError(f"The data file '{path}' is UTF-16. Save it as 'CSV UTF-8'.")
+    if b"\x00" in raw:
+        line = raw[: raw.index(b"\x00")].count(b"\n") + 1
+        raise ResponseError(
+            f"The data file '{path}' is damaged: line {line} holds a NUL byte. Export it again."
+        )
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        byte = raw[error.start]
+        raise ResponseError(
+            f"The data file '{path}' is not UTF-8: line {line} holds the byte 0x{byte:02x}. "
+            "Save it as 'CSV UTF-8'."
+        ) from None
+
+
+def _records(path: Path, text: str, delimiter: str) -> tuple[list[str], dict[int, list[str]]]:
+    """Split text into a header and rows keyed by their spreadsheet row number."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    records: dict[int, list[str]] = {}
+    number = 0
+    try:
+        for number, cells in enumerate(reader, start=1):
+            if any(cell.strip() for cell in cells) or len(cells) > 1:
+                records[number] = cells
+    except csv.Error as error:
+        reason = str(error)
+        cut_off = "unexpected end of data" in reason or "field larger" in reason
+        found = (
+            "a quotation mark is opened and never closed: the file may be cut off."
+            if cut_off
+            else f"the quotation marks do not pair up ({reason})."
+        )
+        problem = Problem(f"row {number + 1}", found, "Export the file again.")
+        raise ResponseError(f"The data file '{path}' cannot be read.", [problem]) from None
+    first = next(iter(records))
+    header = [name.strip() for name in records.pop(first)]
+    while header and not header[-1] and _blank_end(records, len(header)):
+        header.pop()
+        records = {row: cells[:-1] for row, cells in records.items()}
+    return header, records
+
+
+def _blank_end(records: Mapping[int, Sequence[str]], width: int) -> bool:
+    """Whether every row has this many fields and nothing in the last one."""
+    return all(len(cells) == width and not cells[-1].strip() for cells in records.values())
+
+
+def _check_shape(
+    path: Path, header: Sequence[str], rows: Mapping[int, Sequence[str]], delimiter: str
+) -> None:
+    """Raise one error with every defect of the header and of the length of the rows."""
+    if len(header) == 1:
+        other = next((d for d in _NAMES if d != delimiter and d in header[0]), None)
+        if other:
+            raise ResponseError(
+                f"The data file '{path}' is separated by {_NAMES[other]}, not by "
+                f"{_NAMES.get(delimiter, repr(delimiter))}. Save it as a comma-separated file, or "
+                f"read it with delimiter={other!r}."
+            )
+    problems = [
+        Problem(f"column '{name}'", f"{n} columns have this name.", "Rename all but one.")
+        for name, n in Counter(header).items()
+        if n > 1 and name
+    ]
+    for position, name in enumerate(header):
+        if not name:
+            letter = _letter(position)
+            problems.append(Problem(f"column {letter}", "has no name.", "Name or delete it."))
+    last = max(rows, default=0)
+    for row, cells in rows.items():
+        if len(cells) != len(header):
+            found = f"{len(cells)} fields where the header has {len(header)}."
+            short_end = row == last and len(cells) < len(header)
+            fix = "The file ends in mid-row: it was cut off; export it again." if short_end else ""
+            problems.append(Problem(f"row {row}", found, fix))
+    if problems:
+        raise ResponseError(f"The data file '{path}' has {len(problems)} defect(s).", problems)
+    if not rows:
+        raise ResponseError(f"The data file '{path}' has a header and no rows.")
+
+
+def _select(
+    path: Path, frame: pd.DataFrame, columns: Mapping[str, str] | Sequence[str] | None
+) -> pd.DataFrame:
+    """Keep and rename the columns asked for."""
+    if columns is None:
+        return frame
+    wanted = dict(columns) if isinstance(columns, Mapping) else {c: c for c in columns}
+    known = list(frame.columns)
+    problems = [
+        Problem(f"column '{c}'", "not found.", did_you_mean(c, known) or _known(known))
+        for c in wanted.values()
+        if c not in known
+    ]
+    if problems:
+        raise ResponseError(f"The data file '{path}' lacks {len(problems)} column(s).", problems)
+    picked = frame[list(wanted.values())]
+    return picked.set_axis(pd.Index(list(wanted), dtype="str"), axis=1)
+
+
+def _known(names: Sequence[str]) -> str:
+    """Name the columns there are, shortly."""
+    shown = ", ".join(names[:8])
+    return f"The file has: {shown}{', ...' if len(names) > 8 else ''}."
+
+
+def _letter(position: int) -> str:
+    """Return the letter a spreadsheet shows above a column."""
+    letters = ""
+    position += 1
+    while position:
+        position, rest = divmod(position - 1, 26)
+        letters = chr(65 + rest) + letters
+    return letters
