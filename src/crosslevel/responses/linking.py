@@ -99,7 +99,7 @@ def _strangers(scored: Scored, invited: pd.Series, who: str) -> Iterator[Problem
     ids = scored.frame[scored.respondent]
     known = sorted(set(invited))
     absent = ids[~ids.isin(known)]
-    if len(absent) == len(ids):
+    if len(ids) and len(absent) == len(ids):
         fix = "Were roster and answers read with the same pseudonym key and identifiers?"
         yield Problem(f"{who}s", f"none of the {len(ids)} respondents is on the roster.", fix)
         return

@@ -29,7 +29,7 @@ def _options(**labels: tuple[int, str]) -> tuple[Option, ...]:
     return tuple(Option(value, {"en": en, "da": da}) for en, (value, da) in labels.items())
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def instrument() -> Instrument:
     """Three agreement items (the third reversed), one sum scale, and background items."""
     agreement = tuple(
