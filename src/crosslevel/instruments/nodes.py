@@ -57,7 +57,7 @@ def load(path: Path, findings: Findings) -> Entry | None:
         findings.add(place, f"byte 0x{byte:02X} is not UTF-8.", "Save the file as UTF-8.")
         return None
     try:
-        node = YAML(pure=True).compose(StringIO(text))
+        node = YAML(typ="safe", pure=True).compose(StringIO(text))
     except (YAMLError, RecursionError) as error:
         _note_syntax(error, findings)
         return None
