@@ -2,7 +2,7 @@
 
 from crosslevel.responses.accounting import flow
 from crosslevel.responses.linking import link
-from crosslevel.responses.pseudonyms import pseudonym, pseudonyms
+from crosslevel.responses.identity import pseudonym, pseudonyms
 from crosslevel.responses.reading import read
 from crosslevel.responses.records import Flow, Linked, Responses, Scored, ScoredColumn
 from crosslevel.responses.roster import Roster, read_roster

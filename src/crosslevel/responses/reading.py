@@ -12,7 +12,7 @@ import pandas as pd
 from crosslevel.errors import Problem, ResponseError, did_you_mean
 from crosslevel.instruments.records import Instrument
 from crosslevel.responses.coding import Codebook, Coded, as_text, code_item, label_problems
-from crosslevel.responses.pseudonyms import pseudonyms
+from crosslevel.responses.identity import pseudonyms
 from crosslevel.responses.records import Responses
 from crosslevel.responses.table import read_table
 

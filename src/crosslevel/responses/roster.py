@@ -10,7 +10,7 @@ import pandas as pd
 
 from crosslevel.errors import Problem, ResponseError, did_you_mean
 from crosslevel.frames import require_columns
-from crosslevel.responses.pseudonyms import pseudonyms
+from crosslevel.responses.identity import pseudonyms
 from crosslevel.responses.table import ROW, read_table
 
 _RESERVED = {"employee", "manager", "unit"}

@@ -1,0 +1,78 @@
+"""Values with their groups: paired, checked, and reduced to sums per group."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from crosslevel.errors import MeasurementError
+from crosslevel.frames import group_codes
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Grouped:
+    """Complete rows of (n, k) cells with the code of the group of each row.
+
+    Every code from 0 to len(names) - 1 occurs.
+    """
+
+    cells: Floats
+    codes: npt.NDArray[np.intp]
+    names: tuple[str, ...]
+
+    @property
+    def sizes(self) -> Floats:
+        """(n_groups,) rows per group."""
+        return np.bincount(self.codes, minlength=len(self.names)).astype(np.float64)
+
+    def means(self) -> Floats:
+        """(n_groups, k) means."""
+        sums = [
+            np.bincount(self.codes, weights=column, minlength=len(self.names))
+            for column in self.cells.T
+        ]
+        return np.column_stack(sums) / self.sizes[:, None]
+
+    def variances(self) -> Floats:
+        """(n_groups, k) variances with divisor n - 1; nan for a group of one."""
+        deviations = self.cells - self.means()[self.codes]
+        sums = np.column_stack(
+            [
+                np.bincount(self.codes, weights=column**2, minlength=len(self.names))
+                for column in deviations.T
+            ]
+        )
+        divisor = np.where(self.sizes > 1, self.sizes - 1, np.nan)
+        return sums / divisor[:, None]
+
+
+def pair(values: pd.DataFrame | pd.Series, groups: pd.Series) -> Grouped:
+    """Pair values with groups and leave out rows with a missing value or group.
+
+    Raises
+    ------
+    MeasurementError
+        When the two differ in length or index, are not numeric, or no complete row is left.
+    """
+    if len(values) != len(groups):
+        raise MeasurementError(f"There are {len(values)} values and {len(groups)} groups.")
+    if not values.index.equals(groups.index):
+        raise MeasurementError(
+            "Values and groups have different indexes, so their rows cannot be paired. Take both "
+            "from one frame, or give both the respondent as index."
+        )
+    frame = values.to_frame() if isinstance(values, pd.Series) else values
+    texts = [str(c) for c in frame if not pd.api.types.is_numeric_dtype(frame[c])]
+    if texts:
+        raise MeasurementError(f"'{texts[0]}' is not numeric.")
+    cells = frame.to_numpy(dtype=np.float64)
+    keep = np.isfinite(cells).all(axis=1) & groups.notna().to_numpy()
+    if not keep.any():
+        raise MeasurementError("No row has both a value and a group.")
+    codes, names = group_codes(groups[keep])
+    return Grouped(cells[keep], codes, tuple(names))

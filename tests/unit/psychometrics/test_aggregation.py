@@ -1,0 +1,135 @@
+"""Intraclass correlations against R's multilevel and lme4, and where they are undefined."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crosslevel.errors import MeasurementError
+from crosslevel.psychometrics import aggregation
+
+SETTINGS = settings(derandomize=True, deadline=None, max_examples=20, database=None)
+ENTRIES = {
+    "icc_bh1996_cohes": ("bh1996", "COHES", "GRP"),
+    "icc_bh1996_lead": ("bh1996", "LEAD", "GRP"),
+    "icc_bh1996_hrs": ("bh1996", "HRS", "GRP"),
+    "icc_bh1996_wbeing": ("bh1996", "WBEING", "GRP"),
+    "icc_lq2002_tsig": ("lq2002", "TSIG", "COMPID"),
+    "icc_lq2002_hostile": ("lq2002", "HOSTILE", "COMPID"),
+}
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_equals_r(entry, dataset, name):
+    reference = entry("aggregation", name)
+    expected, tolerance = reference["values"], reference["tolerance"]
+    file, value, group = ENTRIES[name]
+    frame = dataset(file)
+    found = aggregation(frame[value], frame[group])
+    assert (found.n, found.groups) == (expected["n"], expected["groups"])
+    assert (found.df1, found.df2) == (expected["df1"], expected["df2"])
+    exact = {
+        "mean_size": expected["group_size"]["mean"],
+        "k0": expected["group_size"]["searle_k0"],
+        "f": expected["F"],
+        "icc1": expected["ICC1_anova"],
+        "icc1_low": expected["ICC1_ci95_meansize"]["lower"],
+        "icc1_high": expected["ICC1_ci95_meansize"]["upper"],
+        "icc2": expected["ICC2_anova"],
+        "icc2_low": expected["ICC2_ci95"]["lower"],
+        "icc2_high": expected["ICC2_ci95"]["upper"],
+        "icc1_k0": expected["ICC1_anova_k0"],
+        "icc1_k0_low": expected["ICC1_ci95_k0"]["lower"],
+        "icc1_k0_high": expected["ICC1_ci95_k0"]["upper"],
+        "eta_squared": expected["eta_sq"],
+        "omega_squared": expected["omega_sq"],
+    }
+    for field, value_in_r in exact.items():
+        ours = getattr(found, field)
+        assert ours == pytest.approx(value_in_r, rel=tolerance["default"]["rtol"]), field
+    assert found.p_value == pytest.approx(expected["p"], rel=tolerance["p"]["rtol"])
+    assert found.icc_reml == pytest.approx(
+        expected["lmer_REML"]["ICC1"], rel=tolerance["lmer_REML"]["rtol"]
+    )
+    assert found.design_effect == pytest.approx(
+        expected["design_effect"]["from_ICC1_anova"], rel=tolerance["design_effect"]["rtol"]
+    )
+
+
+def test_results_answer_tidy_glance_and_repr(dataset):
+    frame = dataset("lq2002")
+    found = aggregation(frame["TSIG"], frame["COMPID"])
+    assert found.tidy()["estimate"].tolist() == [found.icc1, found.icc1_k0, found.icc2]
+    assert found.glance().loc[0, "design_effect"] == found.design_effect
+    assert "2042 persons in 49 groups" in repr(found)
+
+
+def test_rows_without_value_or_group_are_left_out():
+    frame = pd.DataFrame({"y": [1.0, 2, 3, 5, np.nan, 4], "g": ["a", "a", "b", "b", "b", None]})
+    found = aggregation(frame["y"], frame["g"])
+    assert (found.n, found.groups) == (4, 2)
+
+
+def test_more_difference_within_than_between_is_a_negative_icc():
+    """Two groups alike inside out: MSB is 0, so ICC(1) = -1 / (k - 1), and REML stops at 0."""
+    frame = pd.DataFrame({"y": [1.0, 2, 3, 1, 2, 3], "g": list("aaabbb")})
+    found = aggregation(frame["y"], frame["g"])
+    assert found.icc1 == pytest.approx(-0.5)
+    assert found.icc_reml == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("values", "groups", "message"),
+    [
+        ([1.0, 2, 3, 4], list("aaaa"), "Everyone is in one group, 'a'"),
+        ([2.0, 2, 2, 2], list("aabb"), "Every value is 2"),
+        ([1.0, 2, 3, 4], list("abcd"), "Each group has one person only"),
+        ([1.0, 1, 3, 3], list("aabb"), "The values do not vary within any group"),
+        ([np.nan] * 4, list("aabb"), "No row has both a value and a group"),
+        ([1.0, 2, 3], list("aabb"), "There are 3 values and 4 groups"),
+        (["x", "y", "x", "y"], list("aabb"), "'y' is not numeric"),
+    ],
+)
+def test_where_it_is_undefined(values, groups, message):
+    with pytest.raises(MeasurementError, match=re.escape(message)):
+        aggregation(pd.Series(values, name="y"), pd.Series(groups))
+
+
+def test_rows_are_never_paired_by_position_across_indexes():
+    values = pd.Series([1.0, 2, 3], index=["p1", "p2", "p3"])
+    with pytest.raises(MeasurementError, match="different indexes"):
+        aggregation(values, pd.Series(list("aab")))
+
+
+groups_ = st.lists(
+    st.lists(st.integers(1, 7), min_size=1, max_size=4), min_size=2, max_size=5
+).filter(lambda g: any(len(set(v)) > 1 for v in g))
+
+
+@given(groups=groups_, seed=st.randoms())
+@SETTINGS
+def test_order_labels_and_units_do_not_matter(groups, seed):
+    rows = [(f"u{i}", float(v)) for i, values in enumerate(groups) for v in values]
+    frame = pd.DataFrame(rows, columns=["g", "y"])
+    plain = aggregation(frame["y"], frame["g"])
+    seed.shuffle(rows)
+    mixed = pd.DataFrame(rows, columns=["g", "y"])
+    others = [
+        aggregation(mixed["y"], mixed["g"]),
+        aggregation(frame["y"] * 12 + 3, frame["g"]),
+        aggregation(frame["y"], frame["g"].map(lambda name: f"ward {9 - int(name[1])}")),
+    ]
+    sums = [sum(v) for v in groups]
+    grand = sum(sums) / sum(map(len, groups))
+    between = sum(len(v) * (sum(v) / len(v) - grand) ** 2 for v in groups) / (len(groups) - 1)
+    within = sum((x - sum(v) / len(v)) ** 2 for v in groups for x in v) / plain.df2
+    k = sum(map(len, groups)) / len(groups)
+    assert plain.icc1 == pytest.approx((between - within) / (between + (k - 1) * within), abs=1e-9)
+    for other in others:
+        assert other.icc1 == pytest.approx(plain.icc1, rel=1e-7, abs=1e-10)
+        assert other.icc_reml == pytest.approx(plain.icc_reml, rel=1e-3, abs=1e-4)
