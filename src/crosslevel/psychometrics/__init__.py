@@ -1,9 +1,9 @@
 """Is the scale sound, and may it be aggregated to the unit."""
 
-from crosslevel.psychometrics.intraclass import Aggregation, aggregation
 from crosslevel.psychometrics.consensus import NULLS, Agreement, rwg
 from crosslevel.psychometrics.correlating import correlations
 from crosslevel.psychometrics.decomposition import Waba, waba
+from crosslevel.psychometrics.intraclass import Aggregation, aggregation
 from crosslevel.psychometrics.reliability import ItemDirectionWarning, Reliability, alpha
 
 __all__ = [

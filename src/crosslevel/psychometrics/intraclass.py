@@ -123,7 +123,7 @@ def aggregation(values: pd.Series, groups: pd.Series, *, conf_level: float = 0.9
     --------
     >>> frame = pd.DataFrame({"unit": list("aaabbbccc"), "y": [1, 2, 3, 3, 4, 4, 6, 5, 7]})
     >>> aggregation(frame["y"], frame["unit"])
-    ICC(1) = 0.840 (95 % CI 0.309 to 0.995), ICC(2) = 0.940, 9 persons in 3 groups
+    ICC(1) = 0.829 (95 % CI 0.276 to 0.995), ICC(2) = 0.936, 9 persons in 3 groups
     """
     data = pair(values, groups)
     _check(data)

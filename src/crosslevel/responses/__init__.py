@@ -1,8 +1,8 @@
 """Who answered what, and to whom they belong."""
 
 from crosslevel.responses.accounting import flow
-from crosslevel.responses.linking import link
 from crosslevel.responses.identity import pseudonym, pseudonyms
+from crosslevel.responses.linking import link
 from crosslevel.responses.reading import read
 from crosslevel.responses.records import Flow, Linked, Responses, Scored, ScoredColumn
 from crosslevel.responses.roster import Roster, read_roster
