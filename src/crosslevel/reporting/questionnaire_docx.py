@@ -187,7 +187,7 @@ def _group(group: Group, book: Codebook) -> list[Node]:
     return [
         _heading(group.title, _span("Mute", f"  {group.id}")),
         _styled("Lead", group.note),
-        _styled("Codes", *codes[:-1]),
+        *([_styled("Codes", *codes[:-1])] if codes else []),
         _table([0.07, 0.14, 0.67, 0.12], heads, rows),
     ]
 

@@ -184,7 +184,7 @@ def _write_group(section: Element, group: Group, book: Codebook) -> None:
     heading = _add(section, "h2", group.title)
     _add(heading, "code", group.id)
     _add(section, "p", group.note, css="mute")
-    codes = _add(section, "ul", css="codes")
+    codes = _add(section, "ul", css="codes") if group.answers else section
     for answer in group.answers:
         code = _add(codes, "li")
         if answer.code:

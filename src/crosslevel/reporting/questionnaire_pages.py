@@ -240,8 +240,9 @@ def _number_block(
 def _answers(answers: ResponseScale, language: str) -> tuple[Answer, ...]:
     """Return the answers in the order of the file, "not relevant" last."""
     found = [Answer(str(o.value), o.label[language]) for o in answers.options]
-    if answers.kind == "number":
-        found.append(Answer("", range_text(answers, language)))
+    limits = range_text(answers, language) if answers.kind == "number" else ""
+    if limits:
+        found.append(Answer("", limits))
     if answers.not_relevant is not None:
         beside = answers.not_relevant
         found.append(Answer(str(beside.value), beside.label[language], missing=True))
