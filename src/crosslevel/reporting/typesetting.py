@@ -6,6 +6,7 @@ import importlib.util
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from crosslevel.catalogue import optional
@@ -91,3 +92,20 @@ def typst_pdf(source: Path, *, root: Path, inputs: Mapping[str, str] | None = No
     except typst.TypstError as error:
         raise RenderError(f"Typst stopped at {source.name}: {error}") from error
     return pdf
+
+
+@cache
+def pandoc_data(name: str) -> bytes:
+    """Return one of pandoc's own data files, such as `reference.docx`.
+
+    Raises
+    ------
+    RenderError
+        When pandoc has no such file.
+    """
+    program = optional("pypandoc", extra="reports").get_pandoc_path()
+    command = [program, "--print-default-data-file", name]
+    done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603
+    if done.returncode != 0:
+        raise RenderError(f"pandoc has no file '{name}'.")
+    return done.stdout

@@ -1,0 +1,92 @@
+"""How every number of a report is written, in one place: true minus sign, fixed decimals."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+MINUS = "\u2212"
+DASH = "\u2013"
+NOT_KNOWN = ""
+
+
+def _missing(value: object) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value)) or value is pd.NA
+
+
+def number(value: float | None, *, decimals: int = 2) -> str:
+    """Return a number with this many decimals; nothing for a missing one.
+
+    A number that rounds to nought has no sign.
+
+    Examples
+    --------
+    >>> number(-0.1234), number(-0.001), number(None), number(1234.5, decimals=1)
+    ('−0.12', '0.00', '', '1,234.5')
+    """
+    if _missing(value):
+        return NOT_KNOWN
+    text = f"{abs(float(value)):,.{decimals}f}"  # type: ignore[arg-type]
+    negative = float(value) < 0 and any(c in "123456789" for c in text)  # type: ignore[arg-type]
+    return MINUS + text if negative else text
+
+
+def count(value: float | None) -> str:
+    """Return a whole number with thousands set apart.
+
+    Examples
+    --------
+    >>> count(3600)
+    '3,600'
+    """
+    return number(value, decimals=0)
+
+
+def percent(value: float | None) -> str:
+    """Return a share of 1 as a percentage.
+
+    Examples
+    --------
+    >>> percent(0.5034)
+    '50%'
+    """
+    return NOT_KNOWN if _missing(value) else f"{number(100 * float(value), decimals=0)}%"  # type: ignore[arg-type]
+
+
+def p_value(value: float | None) -> str:
+    """Return a p value: three decimals, and `<0.001` below that.
+
+    Examples
+    --------
+    >>> p_value(0.0004), p_value(0.0456)
+    ('<0.001', '0.046')
+    """
+    if _missing(value):
+        return NOT_KNOWN
+    return "<0.001" if float(value) < 0.001 else number(value, decimals=3)  # type: ignore[arg-type]
+
+
+def interval(low: float | None, high: float | None, *, decimals: int = 2) -> str:
+    """Return an interval in brackets.
+
+    Examples
+    --------
+    >>> interval(-0.05, 0.31)
+    '[−0.05, 0.31]'
+    """
+    if _missing(low) or _missing(high):
+        return NOT_KNOWN
+    return f"[{number(low, decimals=decimals)}, {number(high, decimals=decimals)}]"
+
+
+def estimate_text(estimate: float, low: float, high: float, *, conf_level: float) -> str:
+    """Return an estimate and its interval in words.
+
+    Examples
+    --------
+    >>> estimate_text(0.213, 0.12, 0.306, conf_level=0.95)
+    '0.21 (95% interval 0.12 to 0.31)'
+    """
+    level = f"{100 * conf_level:g}%"
+    return f"{number(estimate)} ({level} interval {number(low)} to {number(high)})"

@@ -1,0 +1,176 @@
+"""What a report file is given: the numbers of a build as text, tables and figures.
+
+Nothing here computes a result. Every number is read from `build/` and only written out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from crosslevel.errors import RenderError, did_you_mean
+from crosslevel.reporting.markdown import Block, Code, Inline, escape
+from crosslevel.reporting.numbers import count, estimate_text, number, percent
+from crosslevel.reporting.tables import Tables
+from crosslevel.study.build import Build, open_build
+
+if TYPE_CHECKING:
+    from crosslevel.reporting.figures import Figures
+
+_SHARES = ("_rate", "_share")
+_COUNTS = ("n", "n_items", "groups", "invited", "responded", "linked", "analysed", "lost")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A build, ready to be written about."""
+
+    build: Build
+
+    @property
+    def tables(self) -> Tables:
+        """The tables of a report."""
+        return Tables(self.build)
+
+    @property
+    def figures(self) -> Figures:
+        """The figures of a report."""
+        from crosslevel.reporting.figures import Figures
+
+        return Figures(self.build)
+
+    def value(self, name: str) -> Inline:
+        """Return a value of `build/values.json` as it is written in prose."""
+        value = self.build.value(name)
+        if isinstance(value, str):
+            return Inline(value)
+        if name.endswith(_SHARES):
+            return Inline(percent(value))
+        whole = isinstance(value, int) or float(value).is_integer()
+        return Inline(count(value) if whole else number(value))
+
+    def cell(self, table: str, column: str, **where: str) -> Inline:
+        """Return one cell of a table of the build; `where` names the one row.
+
+        Raises
+        ------
+        RenderError
+            When no row or more than one row fits.
+        """
+        row = self._row(table, where)
+        if column not in row.index:
+            raise RenderError(
+                f"Table '{table}' has no column '{column}'. {did_you_mean(column, row.index)}"
+            )
+        value = row[column]
+        if isinstance(value, str):
+            return Inline(value)
+        return Inline(count(value) if column in _COUNTS else number(value))
+
+    def estimate(self, term: str, *, model: str = "", estimator: str = "multilevel") -> Inline:
+        """Return a coefficient with its interval, in words; of the main model unless named."""
+        where = {"model": model or self.tables.main_model, "estimator": estimator, "term": term}
+        row = self._row("coefficients", where)
+        text = estimate_text(
+            row["estimate"],
+            row["conf_low"],
+            row["conf_high"],
+            conf_level=self.build.manifest.conf_level,
+        )
+        return Inline(text)
+
+    def formula(self, *, model: str = "") -> Code:
+        """Return the formula of a model."""
+        where = {"model": model or self.tables.main_model, "estimator": "multilevel"}
+        return Code(str(self._row("fits", where)["formula"]))
+
+    def minimum(self) -> Inline:
+        """Return the fewest people a unit may have and still be shown."""
+        return Inline(count(self.build.manifest.disclosure_minimum))
+
+    def provenance(self) -> Inline:
+        """Return what one needs to make this report again, in two sentences."""
+        manifest = self.build.manifest
+        files = len(manifest.inputs)
+        seed = "" if manifest.seed is None else f" Random numbers start from seed {manifest.seed}."
+        return Inline(
+            f"Every number above was read from the build of crosslevel {manifest.crosslevel_version}"
+            f" under Python {manifest.python}, made from {files} file{'s' if files > 1 else ''} "
+            f"and held together by their fingerprints.{seed}"
+        )
+
+    def interval_name(self) -> Inline:
+        """Return the level of the intervals, such as `95%`."""
+        return Inline(f"{100 * self.build.manifest.conf_level:g}%")
+
+    def reference(self, *, model: str = "") -> Inline:
+        """Return the reference distribution of the tests of a model, in words."""
+        where = {"model": model or self.tables.main_model, "estimator": "multilevel"}
+        return Inline(str(self._row("fits", where)["reference"]))
+
+    def notice(self) -> Block:
+        """Return a box that says so when the data are simulated, otherwise nothing."""
+        if not self.build.manifest.simulated:
+            return Block("")
+        return Block(
+            '::: {.callout-warning title="Simulated data"}\n'
+            "These data were drawn by a computer from a truth that was written down beforehand, to "
+            "show the method. No person answered, and no number below is a finding about any "
+            "hospital.\n:::\n"
+        )
+
+    def verdicts(self) -> Block:
+        """Return one sentence per claim: estimate, interval and verdict."""
+        lines = []
+        for _, claim in self.build.table("claims").iterrows():
+            text = estimate_text(
+                claim["estimate"],
+                claim["conf_low"],
+                claim["conf_high"],
+                conf_level=self.build.manifest.conf_level,
+            )
+            lines.append(
+                f"- {escape(str(claim['statement']))} **{_capital(str(claim['verdict']))}**: "
+                f"{text}. {escape(str(claim['sentence']))}"
+            )
+        return Block("\n".join(lines) + "\n")
+
+    def _row(self, table: str, where: dict[str, Any]) -> pd.Series:
+        """The one row of a table that fits."""
+        frame = self.build.table(table)
+        for column, value in where.items():
+            if column not in frame.columns:
+                hint = did_you_mean(column, frame.columns)
+                raise RenderError(f"Table '{table}' has no column '{column}'. {hint}")
+            known = frame[column].astype(str)
+            frame = frame[known == value]
+            if frame.empty:
+                hint = did_you_mean(value, sorted(set(known)))
+                raise RenderError(f"Table '{table}' has no row with {column} '{value}'. {hint}")
+        if len(frame) != 1:
+            raise RenderError(f"Table '{table}' has {len(frame)} rows with {where}, not one.")
+        return frame.iloc[0]
+
+
+def open_report(study: Path | str) -> Report:
+    """Return what a report file is given: the study's build as text, tables and figures.
+
+    Parameters
+    ----------
+    study
+        A study folder, or its `build/` folder.
+
+    Raises
+    ------
+    StudyError
+        When the study was not run.
+    """
+    return Report(open_build(study))
+
+
+def _capital(text: str) -> str:
+    """A text with a capital at its start."""
+    return text[:1].upper() + text[1:]

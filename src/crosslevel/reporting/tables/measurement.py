@@ -1,0 +1,198 @@
+"""Tables about people and scales: flow, reliability, aggregation, items, background, correlations."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from crosslevel.reporting.markdown import Cells, Table, section
+from crosslevel.reporting.numbers import DASH, count, interval, number, percent
+from crosslevel.study.build import Build
+
+LEVELS = {"manager": "Managers", "employee": "Employees", "unit": "Units"}
+_STAGES = {
+    "invited": "Invited",
+    "responded": "Responded",
+    "linked": "Linked to a unit",
+    "analysed": "Analysed",
+}
+
+
+def flow(build: Build) -> Table:
+    """Numbers at each stage with the reason for each loss."""
+    rows = []
+    frame = build.table("flow")
+    for level, name in LEVELS.items():
+        part = frame[frame["level"] == level]
+        if part.empty:
+            continue
+        rows.append(section(name, 4))
+        for _, row in part.iterrows():
+            lost = count(row["lost"]) if row["lost"] else ""
+            stage = _STAGES.get(str(row["stage"]), str(row["stage"]))
+            reason = str(row["reason"] or "") if lost else ""
+            rows.append(Cells((stage, count(row["n"]), lost, reason)))
+    header = ("Stage", "n", "Left out", "Why")
+    return Table(header, tuple(rows), align="lrrl", widths=(28, 12, 14, 46))
+
+
+def reliability(build: Build) -> Table:
+    """One row per scale; managers and employees apart."""
+    scales = build.table("scales")
+    level = f"{100 * build.manifest.conf_level:g}%"
+    rows = []
+    for audience in ("employee", "manager"):
+        part = scales[scales["audience"] == audience]
+        if part.empty:
+            continue
+        rows.append(section(LEVELS[audience], 7))
+        for _, row in part.iterrows():
+            rows.append(
+                Cells(
+                    (
+                        str(row["label"]),
+                        count(row["n_items"]),
+                        count(row["n"]),
+                        number(row["mean"]),
+                        number(row["std_dev"]),
+                        number(row["alpha"]),
+                        interval(row["alpha_low"], row["alpha_high"]),
+                    )
+                )
+            )
+    header = ("Scale", "Items", "n", "Mean", "SD", "α", f"{level} interval")
+    note = (
+        "n: respondents with a score. SD: standard deviation. α: Cronbach's alpha, respondents "
+        "with every item answered, interval after Feldt."
+    )
+    return Table(header, tuple(rows), align="lrrrrrr", widths=(33, 9, 10, 9, 8, 8, 18), note=note)
+
+
+def aggregation(build: Build) -> Table:
+    """One row per scale that employees answered."""
+    scales = build.table("scales")
+    scales = scales[scales["icc1"].notna()]
+    level = f"{100 * build.manifest.conf_level:g}%"
+    rows = tuple(
+        Cells(
+            (
+                str(row["label"]),
+                count(row["groups"]),
+                number(row["mean_size"], decimals=1),
+                number(row["icc1"]),
+                interval(row["icc1_low"], row["icc1_high"]),
+                number(row["icc2"]),
+                number(row["rwg_median"]),
+                percent(row["rwg_share_070"]),
+                number(row["design_effect"], decimals=1),
+            )
+        )
+        for _, row in scales.iterrows()
+    )
+    header = (
+        "Scale", "Units", "Mean size", "ICC(1)", f"{level} interval", "ICC(2)", "Median rwg",
+        "rwg ≥ 0.70", "Design effect",
+    )  # fmt: skip
+    note = (
+        "ICC(1): share of variance between units. ICC(2): reliability of a unit mean. rwg: "
+        "agreement within a unit against a uniform null distribution; the last but one column is "
+        "the share of units at 0.70 or above."
+    )
+    widths = (28, 8, 8, 9, 16, 9, 9, 9, 9)
+    return Table(header, rows, align="lrrrrrrrr", widths=widths, note=note)
+
+
+def items(build: Build, *, audience: str) -> Table:
+    """One row per item, grouped by scale."""
+    scales = build.table("scales").set_index("scale")
+    frame = build.table("items")
+    rows = []
+    for scale, part in frame.groupby("scale", sort=False):
+        known = scale in scales.index
+        if audience and known and scales.loc[scale, "audience"] != audience:
+            continue
+        rows.append(section(str(scales.loc[scale, "label"]) if known else str(scale), 6))
+        for _, row in part.iterrows():
+            text = f"{row['text']} (reversed)" if row["reversed"] else str(row["text"])
+            rows.append(
+                Cells(
+                    (
+                        text,
+                        count(row["n"]),
+                        number(row["mean"]),
+                        number(row["std_dev"]),
+                        number(row["item_total"]),
+                        number(row["alpha_if_dropped"]),
+                    )
+                )
+            )
+    header = ("Item", "n", "Mean", "SD", "Item–rest r", "α without")
+    note = (
+        "Reversed items are shown after recoding. Item–rest r: correlation with the other items "
+        "of the scale. α without: alpha of the scale if the item were left out."
+    )
+    return Table(header, tuple(rows), align="lrrrrr", widths=(56, 9, 8, 7, 10, 10), note=note)
+
+
+def background(build: Build) -> Table:
+    """Background variables of both levels; shares for categories, means for numbers."""
+    scales = set(build.table("scales")["scale"])
+    frame = build.table("descriptives")
+    frame = frame[~frame["variable"].isin(scales)]
+    rows = []
+    for level in ("employee", "manager"):
+        part = frame[frame["level"] == level]
+        if part.empty:
+            continue
+        rows.append(section(LEVELS[level], 5))
+        rows += [_background_row(row) for _, row in part.iterrows()]
+    header = ("", "n", "Mean or share", "SD", "Range")
+    return Table(header, tuple(rows), align="lrrrr", widths=(44, 12, 18, 10, 16))
+
+
+def _background_row(row: pd.Series) -> Cells:
+    """A number with mean and range, or a category with its share."""
+    category = row.get("category", "")
+    if pd.notna(row.get("share", float("nan"))):
+        label = f"{row['label']}: {category}" if category else str(row["label"])
+        return Cells((label, count(row["n"]), percent(row["share"]), "", ""))
+    span = f"{number(row['minimum'], decimals=0)}{DASH}{number(row['maximum'], decimals=0)}"
+    texts = (str(row["label"]), count(row["n"]), number(row["mean"]), number(row["std_dev"]), span)
+    return Cells(texts)
+
+
+def correlations(build: Build) -> Table:
+    """A square of coefficients beside means and standard deviations."""
+    frame = build.table("correlations")
+    scales = build.table("scales").set_index("scale")
+    labels = dict(zip(frame["variable"], frame["label"], strict=True))
+    labels |= dict(zip(frame["other"], frame["other_label"], strict=True))
+    names = [scale for scale in scales.index if scale in labels]
+    names += [name for name in labels if name not in names]
+    known: dict[tuple[str, str, str], float] = {}
+    for _, row in frame.iterrows():
+        first, second = str(row["variable"]), str(row["other"])
+        known[str(row["level"]), first, second] = row["estimate"]
+        known[str(row["level"]), second, first] = row["estimate"]
+    rows = []
+    for i, name in enumerate(names):
+        cells = [f"{i + 1}. {labels[name]}"]
+        for column in ("mean", "std_dev"):
+            cells.append(number(scales.loc[name, column]) if name in scales.index else "")
+        for j, other in enumerate(names):
+            level = "within" if j > i else "between"
+            cells.append(DASH if i == j else number(known.get((level, name, other))))
+        rows.append(Cells(tuple(cells)))
+    header = ("Scale", "Mean", "SD", *(str(i + 1) for i in range(len(names))))
+    sizes = frame.groupby("level")["n"].max()
+    note = (
+        "Above the diagonal: within units, employees' deviations from the mean of their unit"
+        f"{_sized(sizes, 'within', 'employees')}. Below: between units"
+        f"{_sized(sizes, 'between', 'units')}. Managers' scales do not vary within units."
+    )
+    widths = (32, 8, 8, *([8] * len(names)))
+    return Table(header, tuple(rows), align="l" + "r" * (2 + len(names)), widths=widths, note=note)
+
+
+def _sized(sizes: pd.Series, level: str, what: str) -> str:
+    """How many went into the coefficients of a level."""
+    return f" ({count(sizes[level])} {what})" if level in sizes.index else ""

@@ -1,0 +1,228 @@
+"""Tables about models: ICCs, coefficients beside variance components, sources, claims."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from crosslevel.errors import RenderError, did_you_mean
+from crosslevel.reporting.markdown import Cells, Table, section
+from crosslevel.reporting.numbers import count, interval, number, p_value
+from crosslevel.study.build import Build
+
+_EXPECTED = {"positive": "Positive", "negative": "Negative"}
+
+
+def main_model(build: Build) -> str:
+    """Model with the role `main`; without roles, the one the claims are about."""
+    fits = build.table("fits")
+    if "role" in fits.columns and (fits["role"] == "main").any():
+        return str(fits.loc[fits["role"] == "main", "model"].iloc[0])
+    if "claims" in build.tables and len(claimed := build.table("claims")):
+        return str(claimed["model"].iloc[0])
+    return _with_predictors(build)[0]
+
+
+def secondary_models(build: Build) -> Sequence[str]:
+    """Models with predictors other than the main one, in the study's order."""
+    main = main_model(build)
+    return [name for name in _with_predictors(build) if name != main]
+
+
+def _with_predictors(build: Build) -> list[str]:
+    """Models that have a term besides the intercept."""
+    coefficients = build.table("coefficients")
+    terms = coefficients[coefficients["term"] != "(Intercept)"]
+    found = list(dict.fromkeys(terms["model"]))
+    if not found:
+        raise RenderError("The build has no model with a predictor.")
+    return found
+
+
+def iccs(build: Build) -> Table:
+    """One row per outcome and level."""
+    frame = build.table("iccs")
+    rows = tuple(
+        Cells(
+            (
+                str(row["outcome_label"]),
+                _level(str(row["group"])),
+                count(row["groups"]),
+                count(row["n"]),
+                number(row["icc"], decimals=3),
+            )
+        )
+        for _, row in frame.iterrows()
+    )
+    header = ("Outcome", "Level", "Groups", "Employees", "ICC")
+    note = "ICC: share of the variance of a model without predictors that lies at this level."
+    return Table(header, rows, align="llrrr", widths=(40, 18, 12, 14, 12), note=note)
+
+
+def _level(group: str) -> str:
+    """Name of a grouping level: its lowest part, with a capital."""
+    return group.split(":")[-1].split("/")[-1].capitalize()
+
+
+def model(build: Build, name: str) -> Table:
+    """Coefficients of both estimators, then variance components, then what was fitted."""
+    coefficients = build.table("coefficients")
+    part = coefficients[coefficients["model"] == name]
+    if part.empty:
+        hint = did_you_mean(name, coefficients["model"].unique())
+        raise RenderError(f"The build has no model '{name}'. {hint}")
+    multilevel = part[part["estimator"] == "multilevel"].set_index("term")
+    pooled = part[part["estimator"] == "ols-cluster"].set_index("term")
+    level = f"{100 * build.manifest.conf_level:g}%"
+    rows = [
+        Cells((str(row["label"]), *_estimates(row), *_estimates_of(pooled, str(term))))
+        for term, row in multilevel.iterrows()
+    ]
+    rows += _variance_rows(build, name)
+    rows += _fit_rows(build, name)
+    header = (
+        "", "Multilevel b (SE)", f"{level} interval", "p", "OLS b (SE)", f"{level} interval", "p",
+    )  # fmt: skip
+    return Table(
+        header,
+        tuple(rows),
+        align="lrrrrrr",
+        widths=(31, 15, 15, 8, 15, 15, 8),
+        note=_model_note(build, name),
+    )
+
+
+def _estimates(row: pd.Series) -> tuple[str, str, str]:
+    """Estimate with its standard error, interval, p value."""
+    return (
+        f"{number(row['estimate'])} ({number(row['std_error'])})",
+        interval(row["conf_low"], row["conf_high"]),
+        p_value(row["p_value"]),
+    )
+
+
+def _estimates_of(frame: pd.DataFrame, term: str) -> tuple[str, str, str]:
+    """The same for one term of a frame; blanks when it is not there."""
+    return _estimates(frame.loc[term]) if term in frame.index else ("", "", "")
+
+
+def _variance_rows(build: Build, name: str) -> list[Cells]:
+    """Standard deviation of each random term, correlations after it."""
+    variance = build.table("variance")
+    part = variance[variance["model"] == name]
+    rows = [section("Standard deviations", 7)] if len(part) else []
+    for _, row in part.iterrows():
+        other = row["other"] if isinstance(row["other"], str) else ""
+        if other:
+            label = f"Correlation of {row['term']} and {other}, {_level(str(row['group']))}"
+            rows.append(_single(label, number(row["correlation"])))
+            continue
+        label = "Residual" if row["group"] == "Residual" else f"Between {_plural(row['group'])}"
+        if row["term"] not in ("(Intercept)", "", None):
+            label = f"{label}: {row['term']}"
+        rows.append(_single(label, number(row["std_dev"])))
+    return rows
+
+
+def _plural(group: str) -> str:
+    """`units` for `hospital:unit`."""
+    word = group.split(":")[-1].split("/")[-1]
+    return f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
+
+
+def _single(label: str, multilevel: str, pooled: str = "") -> Cells:
+    """A row with one entry per estimator."""
+    return Cells((label, multilevel, "", "", pooled, "", ""))
+
+
+def _fit_rows(build: Build, name: str) -> list[Cells]:
+    """Observations and criteria of both fits."""
+    fits = build.table("fits")
+    part = fits[fits["model"] == name].set_index("estimator")
+    multilevel = part.loc["multilevel"]
+    pooled = part.loc["ols-cluster"] if "ols-cluster" in part.index else None
+    rows = [section("Fit", 7)]
+    rows.append(
+        _single("Employees", count(multilevel["n"]), "" if pooled is None else count(pooled["n"]))
+    )
+    criterion = "REML criterion" if multilevel["method"] == "reml" else "Deviance"
+    rows.append(_single(criterion, number(multilevel["criterion"], decimals=1)))
+    return rows
+
+
+def _model_note(build: Build, name: str) -> str:
+    """What the two estimators are, and which distribution the tests use."""
+    fits = build.table("fits")
+    part = fits[fits["model"] == name].set_index("estimator")
+    fit = part.loc["multilevel"]
+    texts = [
+        "b: unstandardised coefficient, SE: standard error.",
+        f"Multilevel: {str(fit['method']).upper()}, {fit['groups']}; tests and intervals from the "
+        f"{_distribution(str(fit['reference']))}.",
+    ]
+    if "ols-cluster" in part.index:
+        reference = _distribution(str(part.loc["ols-cluster", "reference"]))
+        texts.append(f"OLS: standard errors clustered by unit, {reference}.")
+    if str(fit["status"]) != "converged":
+        texts.append(f"The fit is {fit['status']}: {fit['status_text']}")
+    if fit["terms_dropped"]:
+        texts.append(f"Dropped, being linear combinations of others: {fit['terms_dropped']}.")
+    return " ".join(texts)
+
+
+def _distribution(text: str) -> str:
+    """The reference distribution in words that follow `the`."""
+    return text if "distribution" in text or "t(" in text else f"{text} distribution"
+
+
+def common_source(build: Build) -> Table:
+    """One row per predictor and source."""
+    frame = build.table("common_source")
+    level = f"{100 * build.manifest.conf_level:g}%"
+    rows = []
+    for label, part in frame.groupby("label", sort=False):
+        rows.append(section(str(label), 5))
+        for _, row in part.iterrows():
+            rows.append(
+                Cells(
+                    (
+                        str(row["source"]).capitalize(),
+                        f"{number(row['estimate'])} ({number(row['std_error'])})",
+                        interval(row["conf_low"], row["conf_high"]),
+                        number(row["standardised"]),
+                        interval(row["standardised_low"], row["standardised_high"]),
+                    )
+                )
+            )
+    header = ("Reported by", "b (SE)", f"{level} interval", "Standardised", f"{level} interval")
+    note = (
+        "Standardised: standard deviations of the outcome per standard deviation of the predictor."
+    )
+    return Table(header, tuple(rows), align="lrrrr", widths=(34, 16, 18, 14, 18), note=note)
+
+
+def claims(build: Build) -> Table:
+    """One row per claim."""
+    frame = build.table("claims")
+    level = f"{100 * build.manifest.conf_level:g}%"
+    rows = tuple(
+        Cells(
+            (
+                str(row["statement"]),
+                _EXPECTED.get(str(row["expected"]), str(row["expected"])),
+                number(row["smallest"]),
+                number(row["estimate"]),
+                interval(row["conf_low"], row["conf_high"]),
+                str(row["verdict"]).capitalize(),
+            )
+        )
+        for _, row in frame.iterrows()
+    )
+    header = ("Claim", "Expected", "Smallest of interest", "b", f"{level} interval", "Verdict")
+    note = (
+        "Supported: the interval lies wholly on the expected side and the estimate is at least the "
+        "smallest association of interest. Not supported: the interval lies on the other side, or "
+        "leaves out associations of that size. Otherwise inconclusive."
+    )
+    return Table(header, rows, align="llrrrl", widths=(40, 12, 12, 8, 17, 16), note=note)
