@@ -97,12 +97,12 @@ def _font_faces(letters: str) -> str:
     files = {path.name: path for folder in font_dirs() for path in folder.glob("*.ttf")}
     rules = []
     for family, file, weight, style in _FACES:
-        font = subset.load_font(str(files[file]), options)
-        subsetter = subset.Subsetter(options)
-        subsetter.populate(text=letters)
-        subsetter.subset(font)
         target = io.BytesIO()
-        subset.save_font(font, target, options)
+        with subset.load_font(str(files[file]), options) as font:
+            subsetter = subset.Subsetter(options)
+            subsetter.populate(text=letters)
+            subsetter.subset(font)
+            subset.save_font(font, target, options)
         content = base64.b64encode(target.getvalue()).decode("ascii")
         rules.append(
             f'@font-face{{font-family:"{family}";font-weight:{weight};font-style:{style};'
