@@ -4,7 +4,7 @@
 answer code.
 """
 
-from crosslevel.instruments.codebook import codebook
+from crosslevel.instruments.codes import codebook
 from crosslevel.instruments.reading import check, read
 from crosslevel.instruments.records import (
     Instrument,

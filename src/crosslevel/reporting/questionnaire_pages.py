@@ -12,7 +12,7 @@ from typing import Literal
 from crosslevel import catalogue
 from crosslevel.errors import RenderError
 from crosslevel.instruments import Instrument, Item, ResponseScale, Scale, Text
-from crosslevel.instruments.codebook import range_text, require_language
+from crosslevel.instruments.codes import range_text, require_language
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from crosslevel import instruments
-from crosslevel.catalogue import instrument_dir
+from crosslevel.catalogue import instrument_dir, root
 from crosslevel.errors import InstrumentError
 
 COUNTS = {
@@ -106,9 +108,19 @@ def test_the_codebook_in_a_missing_language(instrument: instruments.Instrument) 
 
 
 def test_an_open_range_has_one_side() -> None:
-    from crosslevel.instruments.codebook import range_text
+    from crosslevel.instruments.codes import range_text
 
     low = instruments.ResponseScale("n", "number", (), None, 1, None)
     high = instruments.ResponseScale("n", "number", (), None, None, 9.5)
     free = instruments.ResponseScale("n", "number", (), None, None, None)
     assert [range_text(r, "en") for r in (low, high, free)] == ["≥ 1", "≤ 9.5", ""]
+
+
+def test_the_example_in_the_catalogue_readme_is_an_instrument(tmp_path: Path) -> None:
+    readme = (root() / "surveys" / "README.md").read_text(encoding="utf-8")
+    example = readme.split("```yaml\n")[1].split("```")[0]
+    (tmp_path / "instrument.yml").write_text(example, encoding="utf-8")
+    read = instruments.read(tmp_path)
+    assert [item.id for item in read.items] == ["tr1", "tr2", "shift"]
+    for name in COUNTS:
+        assert f"[{name}]({name}/README.md)" in readme

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from crosslevel import instruments
 from crosslevel.errors import InstrumentError
@@ -430,3 +432,38 @@ def test_a_byte_order_mark_and_norwegian_are_read(tmp_path: Path) -> None:
     text = INSTRUMENT.replace("da:", "no:").replace("[en, da]", "[en, no]")
     (tmp_path / "instrument.yml").write_bytes(b"\xef\xbb\xbf" + text.encode())
     assert instruments.read(tmp_path).languages == ("en", "no")
+
+
+TOKENS = [
+    "",
+    "null",
+    "[]",
+    "{}",
+    "- x",
+    "1e999",
+    "&a *a",
+    "? :",
+    "'",
+    "\t",
+    "no",
+    "<<: *a",
+    "!!int x",
+]
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(line=st.integers(0, 32), token=st.sampled_from(TOKENS), start=st.integers(0, 60))
+def test_a_broken_file_gives_problems_and_never_a_traceback(
+    tmp_path_factory: pytest.TempPathFactory, line: int, token: str, start: int
+) -> None:
+    lines = INSTRUMENT.splitlines()
+    lines[line] = lines[line][:start] + token
+    file = tmp_path_factory.getbasetemp() / "broken.yml"
+    file.write_text("\n".join(lines), encoding="utf-8")
+    problems = instruments.check(file)
+    for problem in problems:
+        assert problem.where.startswith(f"{file}:")
+        assert problem.found
+        assert problem.fix
+    if not problems:
+        assert instruments.read(file).items
