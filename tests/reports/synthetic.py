@@ -101,6 +101,10 @@ def _values(rng: np.random.Generator) -> dict[str, float | int | str]:
         "units_invited": 80,
         "units_analysed": 72,
         "units_withheld": 3,
+        "unit_effects_withheld": 4,
+        "categories_withheld": 1,
+        "outcome_label": "Goal-based learning",
+        "rule": "mean-of-managers",
         "hospitals": 6,
         "rows_dropped": 51,
     }
@@ -122,6 +126,7 @@ def _tables(rng: np.random.Generator) -> dict[str, pd.DataFrame]:
         "unit_effects": _unit_effects(rng),
         "claims": _claims(rng),
         "common_source": _common_source(rng),
+        "notices": pd.DataFrame({"step": ["Fitting"], "text": ["A variance is zero."]}),
     }
 
 
@@ -207,7 +212,7 @@ def _items(rng: np.random.Generator) -> pd.DataFrame:
     rows = []
     for scale in [*EMPLOYEE_SCALES, *MANAGER_SCALES]:
         for number in range(1, 5):
-            rows.append(
+            rows.append(  # noqa: PERF401
                 {
                     "scale": scale,
                     "item": f"{''.join(w[0] for w in scale.split('_'))}{number}",
@@ -232,14 +237,14 @@ def _descriptives(rng: np.random.Generator) -> pd.DataFrame:
                 {
                     "variable": variable, "label": label, "level": level,
                     "n": int(rng.integers(60, 1900)), "mean": rng.uniform(2, 8),
-                    "std_dev": rng.uniform(0.5, 3), "minimum": rng.uniform(0, 1),
-                    "maximum": rng.uniform(5, 30), "category": "", "share": np.nan,
+                    "std_dev": rng.uniform(0.5, 3), "minimum": np.nan,
+                    "maximum": np.nan, "category": None, "share": np.nan,
                 }
             )  # fmt: skip
         for category, share in (("Nurse", 0.52), ("Doctor", 0.21), ("Other care", 0.27)):
             rows.append(
                 {
-                    "variable": "profession", "label": "Profession", "level": level,
+                    "variable": "profession", "label": f"Profession: {category}", "level": level,
                     "n": int(rng.integers(10, 900)), "mean": np.nan, "std_dev": np.nan,
                     "minimum": np.nan, "maximum": np.nan, "category": category, "share": share,
                 }
@@ -302,20 +307,19 @@ def _fits(rng: np.random.Generator) -> pd.DataFrame:
     roles = {"null": "null", "main": "main", "perceived": "secondary"}
     rows = []
     for model, label in labels.items():
-        for estimator in ("multilevel", "ols-cluster"):
-            if model == "null" and estimator != "multilevel":
-                continue
+        for estimator in ("multilevel",):
             rows.append(
                 {
                     "model": model, "label": label, "role": roles[model],
-                    "outcome": "goal_learning",
+                    "outcome": "goal_learning", "outcome_label": "Goal-based learning",
                     "formula": "goal_learning ~ 1 + (1 | hospital/unit)",
-                    "method": "reml" if estimator == "multilevel" else "ols",
+                    "method": "REML",
                     "estimator": estimator, "n": 1688, "groups": "72 unit, 6 hospital",
-                    "criterion": rng.uniform(3000, 4000), "log_likelihood": -rng.uniform(1500, 2000),
+                    "criterion": rng.uniform(3000, 4000),
+                    "log_likelihood": -rng.uniform(1500, 2000),
                     "aic": rng.uniform(3000, 4000), "bic": rng.uniform(3000, 4000),
                     "sigma": rng.uniform(0.5, 0.7), "status": "converged", "status_text": "",
-                    "rows_dropped": 51, "terms_dropped": "", "reference": "standard normal",
+                    "rows_dropped": 51, "terms_dropped": "", "reference": "Standard normal distribution. Nothing corrects for few groups.",
                 }
             )  # fmt: skip
     return pd.DataFrame(rows)
@@ -324,7 +328,7 @@ def _fits(rng: np.random.Generator) -> pd.DataFrame:
 def _variance(rng: np.random.Generator) -> pd.DataFrame:
     rows = []
     for model in _models():
-        for group in ("hospital:unit", "hospital", "Residual"):
+        for group in ("unit", "hospital", "Residual"):
             spread = rng.uniform(0.1, 0.6)
             rows.append((model, group, "(Intercept)", "", spread**2, spread, np.nan))
     columns = ["model", "group", "term", "other", "covariance", "std_dev", "correlation"]
@@ -387,7 +391,8 @@ def _claims(rng: np.random.Generator) -> pd.DataFrame:
                 "model": "main", "term": term, "expected": expected, "smallest": 0.1,
                 "estimate": estimate, "conf_low": estimate - 0.08, "conf_high": estimate + 0.08,
                 "p_value": 0.002, "verdict": verdict,
-                "sentence": "The interval lies on the expected side of nought.",
+                "sentence": f"{MANAGER_SCALES[term]} is associated with goal-based learning "
+                f"({estimate:.2f}). {verdict.capitalize()}.",
             }
         )  # fmt: skip
     return pd.DataFrame(rows)
@@ -396,12 +401,12 @@ def _claims(rng: np.random.Generator) -> pd.DataFrame:
 def _common_source(rng: np.random.Generator) -> pd.DataFrame:
     rows = []
     for use, label in MANAGER_SCALES.items():
-        for source in ("managers", "employees"):
+        for source in ("Reported by managers", "Perceived by employees, between units"):
             estimate = rng.uniform(0.05, 0.5) * (1 if use.startswith("problem") else -1)
             rows.append(
                 {
                     "outcome": "goal_learning", "use": use, "label": label, "source": source,
-                    "model": "main" if source == "managers" else "perceived", "term": use,
+                    "model": "main" if "managers" in source else "perceived", "term": use,
                     "estimate": estimate, "std_error": 0.04, "conf_low": estimate - 0.08,
                     "conf_high": estimate + 0.08, "standardised": estimate * 0.7,
                     "standardised_low": estimate * 0.7 - 0.05,

@@ -163,7 +163,8 @@ def _shell(profile: Path, pictures: list[Any]) -> Iterator[Any]:
     config = Config()
     config.HistoryManager.enabled = False
     module = types.ModuleType(_MODULE)
-    before, main = InteractiveShell._instance, sys.modules.get("__main__")
+    singleton: Any = InteractiveShell
+    before, main = singleton._instance, sys.modules.get("__main__")
     shell = quiet_shell(config=config, ipython_dir=str(profile), user_module=module)
 
     def keep(figure: Any) -> str:
@@ -171,11 +172,11 @@ def _shell(profile: Path, pictures: list[Any]) -> Iterator[Any]:
         return str(len(pictures) - 1)
 
     shell.keep_figures(Figure, _PICTURE, keep)
-    InteractiveShell._instance = shell
+    singleton._instance = shell
     try:
         yield shell
     finally:
-        InteractiveShell._instance = before
+        singleton._instance = before
         sys.modules.pop(_MODULE, None)
         if main is not None:
             sys.modules["__main__"] = main

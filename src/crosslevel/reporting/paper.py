@@ -60,17 +60,31 @@ def noted(tree: Node) -> Node:
             made.append(block)
         return made
 
-    tree["blocks"] = absorb(tree["blocks"])
+    tree["blocks"] = _held(absorb(tree["blocks"]))
     return tree
 
 
+def _held(blocks: list[Node]) -> list[Node]:
+    """Blocks in which a displayed equation stays with the words that lead to it."""
+    made: list[Node] = []
+    for block in blocks:
+        alone = block["t"] == "Para" and [n["t"] for n in block["c"]] == ["Math"]
+        if alone and made and made[-1]["t"] == "Para":
+            lead = made.pop()
+            opening = raw("#block(breakable: false, width: 100%)[", language="typst", block=True)
+            made += [opening, lead, block, raw("]", language="typst", block=True)]
+        else:
+            made.append(block)
+    return made
+
+
 def quoted(text: str) -> str:
-    """A Typst string.
+    r"""A Typst string.
 
     Examples
     --------
     >>> quoted('a "b"')
-    '"a \\\\"b\\\\""'
+    '"a \\"b\\""'
     """
     return json.dumps(text, ensure_ascii=False)
 

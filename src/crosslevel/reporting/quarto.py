@@ -103,9 +103,7 @@ def _formats(job: Job, folder: Path, given: Any) -> dict[str, Any]:
         foot = f'<footer class="simulated">{job.footer}</footer>\n'
         (folder / "foot.html").write_text(foot, encoding="utf-8")
         html["include-after-body"] = "foot.html"
-    (folder / "reference.docx").write_bytes(
-        reference(footer=job.footer, title=job.title)
-    )
+    (folder / "reference.docx").write_bytes(reference(footer=job.footer, title=job.title))
     docx["reference-doc"] = "reference.docx"
     return dict(formats)
 
@@ -113,7 +111,7 @@ def _formats(job: Job, folder: Path, given: Any) -> dict[str, Any]:
 def _typst_foot(words: str) -> str:
     """The foot of a page in Typst."""
     return (
-        "#set page(footer: context [#set text(8pt, fill: rgb(\"#5a646b\"))\n"
+        '#set page(footer: context [#set text(8pt, fill: rgb("#5a646b"))\n'
         f"{words} #h(1fr) #counter(page).display()])\n"
     )
 

@@ -97,8 +97,8 @@ class Report:
         files = len(manifest.inputs)
         seed = "" if manifest.seed is None else f" Random numbers start from seed {manifest.seed}."
         return Inline(
-            f"Every number above was read from the build of crosslevel {manifest.crosslevel_version}"
-            f" under Python {manifest.python}, made from {files} file{'s' if files > 1 else ''} "
+            f"Every number above was read from a build of crosslevel {manifest.crosslevel_version} "
+            f"under Python {manifest.python}, made from {files} file{'s' if files > 1 else ''} "
             f"and held together by their fingerprints.{seed}"
         )
 
@@ -107,9 +107,10 @@ class Report:
         return Inline(f"{100 * self.build.manifest.conf_level:g}%")
 
     def reference(self, *, model: str = "") -> Inline:
-        """Return the reference distribution of the tests of a model, in words."""
+        """Return the reference distribution of the tests of a model, in words after `the`."""
         where = {"model": model or self.tables.main_model, "estimator": "multilevel"}
-        return Inline(str(self._row("fits", where)["reference"]))
+        text = str(self._row("fits", where)["reference"]).rstrip(".")
+        return Inline(text[:1].lower() + text[1:])
 
     def notice(self) -> Block:
         """Return a box that says so when the data are simulated, otherwise nothing."""
@@ -123,20 +124,19 @@ class Report:
         )
 
     def verdicts(self) -> Block:
-        """Return one sentence per claim: estimate, interval and verdict."""
+        """Return one sentence per claim: estimate, interval, verdict and its ground."""
         lines = []
         for _, claim in self.build.table("claims").iterrows():
-            text = estimate_text(
-                claim["estimate"],
-                claim["conf_low"],
-                claim["conf_high"],
-                conf_level=self.build.manifest.conf_level,
-            )
-            lines.append(
-                f"- {escape(str(claim['statement']))} **{_capital(str(claim['verdict']))}**: "
-                f"{text}. {escape(str(claim['sentence']))}"
-            )
+            lines.append(f"- {escape(str(claim['sentence']))}")
         return Block("\n".join(lines) + "\n")
+
+    def warnings(self) -> Block:
+        """Return what the run warned of as a list; a sentence when there was nothing."""
+        frame = self.build.table("notices")
+        if frame.empty:
+            return Block("The run gave no warnings.\n")
+        lines = [f"- {escape(f'{row.step}: {row.text}')}" for row in frame.itertuples()]
+        return Block("The run gave these warnings:\n\n" + "\n".join(lines) + "\n")
 
     def _row(self, table: str, where: dict[str, Any]) -> pd.Series:
         """The one row of a table that fits."""
@@ -169,8 +169,3 @@ def open_report(study: Path | str) -> Report:
         When the study was not run.
     """
     return Report(open_build(study))
-
-
-def _capital(text: str) -> str:
-    """A text with a capital at its start."""
-    return text[:1].upper() + text[1:]

@@ -14,7 +14,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Type
 
 
-class _Hook(DisplayHook):  # type: ignore[misc]
+class _Hook(DisplayHook):
     """Hands the value of a cell's last expression to the shell."""
 
     def start_displayhook(self) -> None:
@@ -25,21 +25,23 @@ class _Hook(DisplayHook):  # type: ignore[misc]
 
     def write_format_data(self, format_dict: Any, md_dict: Any = None) -> None:  # noqa: ARG002
         """Keep the value."""
-        self.shell.shown.append(dict(format_dict))
+        shell: Any = self.shell
+        shell.shown.append(dict(format_dict))
 
     def finish_displayhook(self) -> None:
         """Print nothing."""
 
 
-class _Publisher(DisplayPublisher):  # type: ignore[misc]
+class _Publisher(DisplayPublisher):
     """Hands what `display` was given to the shell."""
 
-    def publish(self, data: Any, metadata: Any = None, **_: Any) -> None:  # noqa: ARG002
+    def publish(self, data: Any, metadata: Any = None, source: Any = None, **_: Any) -> None:  # noqa: ARG002
         """Keep the value."""
-        self.shell.shown.append(dict(data))
+        shell: Any = self.shell
+        shell.shown.append(dict(data))
 
 
-class QuietShell(InteractiveShell):  # type: ignore[misc]
+class QuietShell(InteractiveShell):
     """IPython without a terminal, without history, without printed tracebacks."""
 
     displayhook_class = Type(_Hook)
@@ -80,11 +82,13 @@ class QuietShell(InteractiveShell):  # type: ignore[misc]
         def bundle(figure: Any, include: Any = None, exclude: Any = None) -> Any:  # noqa: ARG001
             return {mime: keep(figure)}
 
-        self.display_formatter.mimebundle_formatter.for_type(kind, bundle)
+        formatter: Any = self.display_formatter
+        formatter.mimebundle_formatter.for_type(kind, bundle)
 
 
 def quiet_shell(**settings: Any) -> QuietShell:
     """Return a new shell that is nobody's singleton."""
-    shell = QuietShell(**settings)
+    make: Any = QuietShell
+    shell: QuietShell = make(**settings)
     shell.begin()
     return shell

@@ -138,7 +138,8 @@ def _styles(xml: bytes) -> bytes:
     if hyperlink is not None:
         hyperlink.attrib.clear()
         hyperlink.set(f"{{{_W}}}val", _ACCENT)
-    return ET.tostring(root, encoding="UTF-8", xml_declaration=True)
+    made: bytes = ET.tostring(root, encoding="UTF-8", xml_declaration=True)
+    return made
 
 
 def _paragraph_style(identifier: str, style: _Style) -> str:
@@ -168,7 +169,8 @@ def _document(xml: bytes) -> bytes:
         for old in body.findall(f"{{{_W}}}sectPr"):
             body.remove(old)
         body.append(ET.fromstring(_PAGE.format(ns=_NAMESPACES)))  # noqa: S314
-    return ET.tostring(root, encoding="UTF-8", xml_declaration=True)
+    made: bytes = ET.tostring(root, encoding="UTF-8", xml_declaration=True)
+    return made
 
 
 def _running(tag: str, style: str, text: str, *, page_number: bool = False) -> bytes:

@@ -20,7 +20,7 @@ from crosslevel.reporting.figures.style import (
     styled,
     zero_line,
 )
-from crosslevel.reporting.tables.models import main_model
+from crosslevel.reporting.tables.models import fit_of, main_model
 from crosslevel.study.build import Build
 
 if TYPE_CHECKING:
@@ -64,10 +64,7 @@ def coefficients(build: Build, model: str) -> Figure:
 
 def _outcome(build: Build, model: str) -> str:
     """Label of the outcome of a model, in lower case within a sentence."""
-    fits = build.table("fits")
-    outcome = str(fits.loc[fits["model"] == model, "outcome"].iloc[0])
-    scales = build.table("scales").set_index("scale")
-    label = str(scales.loc[outcome, "label"]) if outcome in scales.index else outcome
+    label = str(fit_of(build, model)["outcome_label"])
     return label[:1].lower() + label[1:]
 
 
@@ -142,7 +139,7 @@ def common_source(build: Build) -> Figure:
                 )  # fmt: skip
                 _mark(axes, renamed, y, color=color, marker="o")
                 ticks.append(y)
-                names.append(_wrapped(str(row["source"]).capitalize(), 40))
+                names.append(_wrapped(str(row["source"]), 40))
             axes.axhline(y - 0.5, color=RULE, linewidth=0.5, zorder=0)
             y -= 1.15
         axes.set_yticks(ticks, names)

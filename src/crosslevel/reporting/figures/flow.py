@@ -23,28 +23,29 @@ _BOX_HEIGHT, _STEP, _BOX_WIDTH, _COLUMN = 0.46, 1.0, 1.5, 2.05
 def draw(build: Build) -> Figure:
     """Return the diagram of `flow`; a level without people is left out."""
     frame = build.table("flow")
+    frame = frame[frame.groupby("level")["n"].transform("max") > 0]
     levels = [level for level in _NAMES if (frame["level"] == level).any()]
     stages = [s for s in _STAGES if (frame["stage"] == s).any()]
     with styled():
-        figure = sheet(_COLUMN * max(2, len(levels)), 0.45 + 0.86 * len(stages), layout="none")
+        figure = sheet(_COLUMN * max(2, len(levels)), 0.45 + 0.9 * len(stages), free=True)
         axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
         axes.set_axis_off()
         axes.set_xlim(0, _COLUMN * max(2, len(levels)))
         axes.set_ylim(-(len(stages) - 1) * _STEP - 0.4, 0.65)
         for column, level in enumerate(levels):
-            part = frame[frame["level"] == level].set_index("stage")
+            part = frame[frame["level"] == level]
             _column(axes, column * _COLUMN + 0.06, _NAMES[level], part)
     return figure
 
 
 def _column(axes: Axes, left: float, name: str, part: pd.DataFrame) -> None:
     """One level from invited to analysed."""
-    middle = left + _BOX_WIDTH / 2
     axes.text(left, 0.42, name, fontsize=10, fontweight="semibold", color=ACCENT, va="center")
-    stages = [stage for stage in _STAGES if stage in part.index]
+    rows = {str(entry["stage"]): entry for _, entry in part.iterrows()}
+    stages = [stage for stage in _STAGES if stage in rows]
     for row, stage in enumerate(stages):
         y = -row * _STEP
-        _box(axes, left, y, stage.capitalize(), count(part.loc[stage, "n"]))
+        _box(axes, left, y, stage.capitalize(), count(rows[stage]["n"]))
         if row == 0:
             continue
         above = y + _STEP - _BOX_HEIGHT / 2
@@ -55,8 +56,7 @@ def _column(axes: Axes, left: float, name: str, part: pd.DataFrame) -> None:
             arrowprops={"arrowstyle": "-|>", "color": MUTE, "linewidth": 0.8, "shrinkA": 0,
                         "shrinkB": 0, "mutation_scale": 8},
         )  # fmt: skip
-        _loss(axes, left + 0.42, (above + y + _BOX_HEIGHT / 2) / 2, part.loc[stage])
-    _ = middle
+        _loss(axes, left + 0.42, (above + y + _BOX_HEIGHT / 2) / 2, rows[stage])
 
 
 def _box(axes: Axes, left: float, y: float, name: str, number: str) -> None:
@@ -83,7 +83,7 @@ def _loss(axes: Axes, left: float, y: float, row: pd.Series) -> None:
     if not row["lost"]:
         axes.text(left, y, "none left out", fontsize=7.5, color=MUTE, va="center")
         return
-    reason = textwrap.shorten(str(row["reason"] or ""), 58, placeholder=" ...")
+    reason = textwrap.shorten(str(row["reason"] or ""), 84, placeholder=" ...")
     lines = textwrap.wrap(reason, 27)
     text = f"{count(row['lost'])} left out"
     axes.text(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,7 +18,7 @@ def save(figure: Figure, folder: Path, name: str) -> str:
     """
     import matplotlib as mpl
 
-    settings = {"svg.fonttype": "path", "svg.hashsalt": name, "savefig.dpi": PNG_DPI}
+    settings: Any = {"svg.fonttype": "path", "svg.hashsalt": name, "savefig.dpi": PNG_DPI}
     with mpl.rc_context(settings):
         figure.savefig(folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
         figure.savefig(folder / f"{name}.png", dpi=PNG_DPI, metadata={"Software": None})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from crosslevel.reporting.fonts import register
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 INK, MUTE, RULE, GROUND = "#1d2429", "#5a646b", "#cfd6da", "#f0f4f7"
 ACCENT, WARM = "#22577a", "#b35a3c"
-Layout = Literal["constrained", "none"]
 WIDTH = 6.15
 """Width of the text block in inches."""
 
@@ -25,7 +24,7 @@ def styled() -> Iterator[None]:
     import matplotlib as mpl
 
     _, sans = register()
-    settings: dict[str, Any] = {
+    settings: Any = {
         "font.family": sans,
         "font.size": 9.0,
         "axes.titlesize": 9.5,
@@ -60,11 +59,11 @@ def styled() -> Iterator[None]:
         yield
 
 
-def sheet(width: float, height: float, *, layout: Layout = "constrained") -> Figure:
-    """An empty figure that belongs to nobody's pyplot."""
+def sheet(width: float, height: float, *, free: bool = False) -> Figure:
+    """An empty figure that belongs to nobody's pyplot; a free one is not laid out."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout=layout)
+    return Figure(figsize=(width, height), layout=None if free else "constrained")
 
 
 def zero_line(axes: Axes) -> None:

@@ -1,4 +1,4 @@
-"""Tables about people and scales: flow, reliability, aggregation, items, background, correlations."""
+"""Tables about people and scales: flow, reliability, aggregation, items, correlations."""
 
 from __future__ import annotations
 
@@ -103,14 +103,14 @@ def aggregation(build: Build) -> Table:
 
 def items(build: Build, *, audience: str) -> Table:
     """One row per item, grouped by scale."""
-    scales = build.table("scales").set_index("scale")
+    scales = build.table("scales").set_index("scale")[["label", "audience"]].to_dict("index")
     frame = build.table("items")
     rows = []
     for scale, part in frame.groupby("scale", sort=False):
-        known = scale in scales.index
-        if audience and known and scales.loc[scale, "audience"] != audience:
+        about = scales.get(scale, {"label": scale, "audience": ""})
+        if audience and about["audience"] != audience:
             continue
-        rows.append(section(str(scales.loc[scale, "label"]) if known else str(scale), 6))
+        rows.append(section(str(about["label"]), 6))
         for _, row in part.iterrows():
             text = f"{row['text']} (reversed)" if row["reversed"] else str(row["text"])
             rows.append(
@@ -143,21 +143,21 @@ def background(build: Build) -> Table:
         part = frame[frame["level"] == level]
         if part.empty:
             continue
-        rows.append(section(LEVELS[level], 5))
+        rows.append(section(LEVELS[level], 4))
         rows += [_background_row(row) for _, row in part.iterrows()]
-    header = ("", "n", "Mean or share", "SD", "Range")
-    return Table(header, tuple(rows), align="lrrrr", widths=(44, 12, 18, 10, 16))
+    header = ("", "n", "Mean or share", "SD")
+    note = (
+        f"Categories of fewer than {count(build.manifest.disclosure_minimum)} people are left out."
+    )
+    return Table(header, tuple(rows), align="lrrr", widths=(56, 12, 20, 12), note=note)
 
 
 def _background_row(row: pd.Series) -> Cells:
-    """A number with mean and range, or a category with its share."""
-    category = row.get("category", "")
-    if pd.notna(row.get("share", float("nan"))):
-        label = f"{row['label']}: {category}" if category else str(row["label"])
-        return Cells((label, count(row["n"]), percent(row["share"]), "", ""))
-    span = f"{number(row['minimum'], decimals=0)}{DASH}{number(row['maximum'], decimals=0)}"
-    texts = (str(row["label"]), count(row["n"]), number(row["mean"]), number(row["std_dev"]), span)
-    return Cells(texts)
+    """A number with its mean, or a category with its share."""
+    label, n = str(row["label"]), count(row["n"])
+    if pd.notna(row["share"]):
+        return Cells((label, n, percent(row["share"]), ""))
+    return Cells((label, n, number(row["mean"]), number(row["std_dev"])))
 
 
 def correlations(build: Build) -> Table:
@@ -168,6 +168,7 @@ def correlations(build: Build) -> Table:
     labels |= dict(zip(frame["other"], frame["other_label"], strict=True))
     names = [scale for scale in scales.index if scale in labels]
     names += [name for name in labels if name not in names]
+    values = scales[["mean", "std_dev"]].to_dict()
     known: dict[tuple[str, str, str], float] = {}
     for _, row in frame.iterrows():
         first, second = str(row["variable"]), str(row["other"])
@@ -176,8 +177,7 @@ def correlations(build: Build) -> Table:
     rows = []
     for i, name in enumerate(names):
         cells = [f"{i + 1}. {labels[name]}"]
-        for column in ("mean", "std_dev"):
-            cells.append(number(scales.loc[name, column]) if name in scales.index else "")
+        cells += [number(values[column].get(name)) for column in ("mean", "std_dev")]
         for j, other in enumerate(names):
             level = "within" if j > i else "between"
             cells.append(DASH if i == j else number(known.get((level, name, other))))

@@ -73,12 +73,15 @@ def model(build: Build, name: str) -> Table:
         hint = did_you_mean(name, coefficients["model"].unique())
         raise RenderError(f"The build has no model '{name}'. {hint}")
     multilevel = part[part["estimator"] == "multilevel"].set_index("term")
-    pooled = part[part["estimator"] == "ols-cluster"].set_index("term")
+    pooled = {
+        str(row["term"]): row for _, row in part[part["estimator"] == "ols-cluster"].iterrows()
+    }
     level = f"{100 * build.manifest.conf_level:g}%"
     rows = [
-        Cells((str(row["label"]), *_estimates(row), *_estimates_of(pooled, str(term))))
+        Cells((str(row["label"]), *_estimates(row), *_estimates(pooled.get(str(term)))))
         for term, row in multilevel.iterrows()
     ]
+    pooled_df = float(next(iter(pooled.values()))["df"]) if pooled else None
     rows += _variance_rows(build, name)
     rows += _fit_rows(build, name)
     header = (
@@ -89,22 +92,19 @@ def model(build: Build, name: str) -> Table:
         tuple(rows),
         align="lrrrrrr",
         widths=(31, 15, 15, 8, 15, 15, 8),
-        note=_model_note(build, name),
+        note=_model_note(build, name, pooled_df),
     )
 
 
-def _estimates(row: pd.Series) -> tuple[str, str, str]:
-    """Estimate with its standard error, interval, p value."""
+def _estimates(row: pd.Series | None) -> tuple[str, str, str]:
+    """Estimate with its standard error, interval, p value; blanks for a term that is not there."""
+    if row is None:
+        return ("", "", "")
     return (
         f"{number(row['estimate'])} ({number(row['std_error'])})",
         interval(row["conf_low"], row["conf_high"]),
         p_value(row["p_value"]),
     )
-
-
-def _estimates_of(frame: pd.DataFrame, term: str) -> tuple[str, str, str]:
-    """The same for one term of a frame; blanks when it is not there."""
-    return _estimates(frame.loc[term]) if term in frame.index else ("", "", "")
 
 
 def _variance_rows(build: Build, name: str) -> list[Cells]:
@@ -137,43 +137,38 @@ def _single(label: str, multilevel: str, pooled: str = "") -> Cells:
 
 
 def _fit_rows(build: Build, name: str) -> list[Cells]:
-    """Observations and criteria of both fits."""
-    fits = build.table("fits")
-    part = fits[fits["model"] == name].set_index("estimator")
-    multilevel = part.loc["multilevel"]
-    pooled = part.loc["ols-cluster"] if "ols-cluster" in part.index else None
-    rows = [section("Fit", 7)]
-    rows.append(
-        _single("Employees", count(multilevel["n"]), "" if pooled is None else count(pooled["n"]))
-    )
-    criterion = "REML criterion" if multilevel["method"] == "reml" else "Deviance"
-    rows.append(_single(criterion, number(multilevel["criterion"], decimals=1)))
-    return rows
+    """Observations and criterion."""
+    fit = fit_of(build, name)
+    criterion = "REML criterion" if fit["method"] == "REML" else "Deviance"
+    return [
+        section("Fit", 7),
+        _single("Employees", count(fit["n"])),
+        _single(criterion, number(fit["criterion"], decimals=1)),
+    ]
 
 
-def _model_note(build: Build, name: str) -> str:
+def fit_of(build: Build, name: str) -> pd.Series:
+    """The row of a multilevel fit."""
+    frame = build.table("fits")
+    return frame[(frame["model"] == name) & (frame["estimator"] == "multilevel")].iloc[0]
+
+
+def _model_note(build: Build, name: str, pooled_df: float | None) -> str:
     """What the two estimators are, and which distribution the tests use."""
-    fits = build.table("fits")
-    part = fits[fits["model"] == name].set_index("estimator")
-    fit = part.loc["multilevel"]
+    fit = fit_of(build, name)
+    reference = str(fit["reference"]).partition(". ")[0].rstrip(".")
     texts = [
         "b: unstandardised coefficient, SE: standard error.",
-        f"Multilevel: {str(fit['method']).upper()}, {fit['groups']}; tests and intervals from the "
-        f"{_distribution(str(fit['reference']))}.",
+        f"Multilevel: {fit['method']}, {fit['groups']}; reference: {reference}.",
     ]
-    if "ols-cluster" in part.index:
-        reference = _distribution(str(part.loc["ols-cluster", "reference"]))
-        texts.append(f"OLS: standard errors clustered by unit, {reference}.")
-    if str(fit["status"]) != "converged":
-        texts.append(f"The fit is {fit['status']}: {fit['status_text']}")
+    if pooled_df is not None:
+        df = f"t distribution with {count(pooled_df)} degrees of freedom"
+        texts.append(f"OLS: standard errors clustered by unit, {df}.")
+    if fit["status"] != "converged":
+        texts.append(str(fit["status_text"]))
     if fit["terms_dropped"]:
-        texts.append(f"Dropped, being linear combinations of others: {fit['terms_dropped']}.")
+        texts.append(f"Left out, being determined by other terms: {fit['terms_dropped']}.")
     return " ".join(texts)
-
-
-def _distribution(text: str) -> str:
-    """The reference distribution in words that follow `the`."""
-    return text if "distribution" in text or "t(" in text else f"{text} distribution"
 
 
 def common_source(build: Build) -> Table:
@@ -187,7 +182,7 @@ def common_source(build: Build) -> Table:
             rows.append(
                 Cells(
                     (
-                        str(row["source"]).capitalize(),
+                        str(row["source"]),
                         f"{number(row['estimate'])} ({number(row['std_error'])})",
                         interval(row["conf_low"], row["conf_high"]),
                         number(row["standardised"]),
@@ -195,7 +190,7 @@ def common_source(build: Build) -> Table:
                     )
                 )
             )
-    header = ("Reported by", "b (SE)", f"{level} interval", "Standardised", f"{level} interval")
+    header = ("Source", "b (SE)", f"{level} interval", "Standardised", f"{level} interval")
     note = (
         "Standardised: standard deviations of the outcome per standard deviation of the predictor."
     )
