@@ -1,0 +1,205 @@
+"""Change of origin and unit before a fit, exactly undone after it; aliased columns are found here.
+
+With X (P, n) component-first and prior weights w, the fit works on rows sqrt(w) (X B, y - X b0, Z)
+whose columns are centred and of unit size; B, b0 and the maps of Z take the result back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import solve_triangular
+
+from crosslevel.errors import ModelError
+from crosslevel.multilevel.coding import Floats
+from crosslevel.multilevel.design import INTERCEPT, Design, Factor
+
+ALIASED = (
+    1e-7  # share of a column's length that earlier columns leave over (as lme4's qr tolerance)
+)
+DOUBTFUL = 1e-4  # below this the columns are orthogonalised twice over instead of only scaled
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """kept (P',) positions of the columns kept; B (P', P') with X_fit = X_kept B."""
+
+    kept: tuple[int, ...]
+    B: Floats
+
+    @property
+    def log_det(self) -> float:
+        """Return log |det B|."""
+        return float(np.linalg.slogdet(self.B)[1]) if len(self.kept) else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Conditioned:
+    """What the engine works on: y (n,), X (P, n), one Z (p, n) per factor, rows weighted.
+
+    `back` holds per factor the (p, p) map from the fit's coefficients to the user's. The user's
+    coefficients are `start + scale * B beta`, the user's sigma is `scale * sigma`.
+    """
+
+    y: Floats
+    X: Floats
+    Z: tuple[Floats, ...]
+    basis: Basis
+    back: tuple[Floats, ...]
+    start: Floats
+    scale: float
+    log_weights: float
+
+
+def condition(design: Design) -> Conditioned:
+    """Return the conditioned problem of a design.
+
+    Raises
+    ------
+    ModelError
+        For a constant outcome, an exact fit, weights that are not positive, a random coefficient
+        whose column does not vary.
+    """
+    root = _root_weights(design)
+    y = design.y if design.offset is None else design.y - design.offset
+    if np.ptp(y) == 0.0:
+        raise ModelError(
+            f"The outcome '{design.formula.response}' has the same value on every row."
+        )
+    X, basis = _predictors(design, root)
+    Z, back = zip(*(_random(f, design.weights) for f in design.factors), strict=True)
+    if root is not None:
+        X, y, Z = X * root, y * root, tuple(z * root for z in Z)
+    coefficients, residual = least_squares(X, y)
+    scale = float(np.sqrt(residual @ residual / len(y)))
+    if scale <= 1e-13 * float(np.sqrt(y @ y / len(y))):
+        raise ModelError(
+            "The predictors reproduce the outcome exactly; there is nothing to explain."
+        )
+    return Conditioned(
+        y=residual / scale,
+        X=X,
+        Z=Z,
+        basis=basis,
+        back=back,
+        start=basis.B @ coefficients,
+        scale=scale,
+        log_weights=0.0 if design.weights is None else float(np.log(design.weights).sum()),
+    )
+
+
+def aliased(design: Design) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Return the positions of the columns to keep, and the names of those that others explain."""
+    if np.ptp(design.y) == 0.0:
+        raise ModelError(
+            f"The outcome '{design.formula.response}' has the same value on every row."
+        )
+    kept = _predictors(design, _root_weights(design))[1].kept
+    return kept, tuple(name for k, name in enumerate(design.names) if k not in kept)
+
+
+def least_squares(X: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Return coefficients and residuals of y on the rows of X, with one step of refinement."""
+    if not len(X):
+        return np.zeros(0), y
+    L = np.linalg.cholesky(X @ X.T)
+    coefficients, residual = np.zeros(len(X)), y
+    for _ in range(2):
+        step = solve_triangular(L, X @ residual, lower=True)
+        coefficients = coefficients + solve_triangular(L, step, lower=True, trans="T")
+        residual = y - coefficients @ X
+    return coefficients, residual
+
+
+def lower(T: Floats) -> Floats:
+    """Return the lower triangle with a diagonal >= 0 that has the same T T'."""
+    L = np.asarray(np.linalg.qr(T.T, mode="r")).T
+    return np.asarray(np.tril(L * np.where(np.diag(L) < 0, -1.0, 1.0)))
+
+
+def _root_weights(design: Design) -> Floats | None:
+    if design.weights is None:
+        return None
+    if (design.weights <= 0).any():
+        count = int((design.weights <= 0).sum())
+        raise ModelError(f"Weights must be positive; {count} row(s) hold zero or less.")
+    return np.sqrt(design.weights)
+
+
+def _predictors(design: Design, root: Floats | None) -> tuple[Floats, Basis]:
+    """Return scaled columns and their basis; columns that earlier ones explain are dropped."""
+    X = design.X
+    centre, size = _centre_and_size(X, design.names, design.weights)
+    P = len(X)
+    B = np.diag(1.0 / np.where(size > 0, size, 1.0))
+    shift = centre * np.diag(B)
+    if P and design.names[0] == INTERCEPT:
+        B[0, 1:] -= shift[1:]
+    scaled = X * np.diag(B)[:, None] - shift[:, None]
+    weighted = scaled if root is None else scaled * root
+    R = weighted @ weighted.T / X.shape[1]
+    try:
+        doubtful = bool((size <= 0).any()) or np.diag(np.linalg.cholesky(R)).min() < DOUBTFUL
+    except np.linalg.LinAlgError:
+        doubtful = True
+    if P == 0 or not doubtful:
+        return scaled, Basis(tuple(range(P)), B)
+    return _orthogonal(scaled, weighted, B, size)
+
+
+def _orthogonal(scaled: Floats, weighted: Floats, B: Floats, size: Floats) -> tuple[Floats, Basis]:
+    """Return orthonormal columns in the original order without the aliased ones (two passes)."""
+    n = weighted.shape[1]
+    kept: list[int] = []
+    maps: list[Floats] = []
+    Q = np.zeros((0, n))
+    for j in range(len(weighted)):
+        column, coordinates = weighted[j].copy(), np.eye(len(weighted))[j]
+        for _ in range(2):
+            r = Q @ column / n
+            column -= r @ Q
+            coordinates = coordinates - sum((a * m for a, m in zip(r, maps, strict=True)), 0.0)
+        norm = float(np.sqrt(column @ column / n))
+        if size[j] <= 0 or norm < ALIASED * max(1.0, float(np.sqrt(weighted[j] @ weighted[j] / n))):
+            continue
+        kept.append(j)
+        maps.append(coordinates / norm)
+        Q = np.vstack([Q, column / norm])
+    C = np.array(maps).T.reshape(len(weighted), len(kept))
+    return C.T @ scaled, Basis(tuple(kept), (B @ C)[kept])
+
+
+def _centre_and_size(
+    X: Floats, names: tuple[str, ...], weights: Floats | None
+) -> tuple[Floats, Floats]:
+    """Return what to subtract from and divide each row by; size 0 marks a constant beside 1."""
+    n = X.shape[1]
+    centre = np.zeros(len(X))
+    if len(X) and names[0] == INTERCEPT:
+        centre[1:] = np.average(X[1:], axis=1, weights=weights) if len(X) > 1 else 0.0
+    deviation = X - centre[:, None]
+    size = np.sqrt(np.einsum("pn,pn->p", deviation, deviation) / n)
+    size[size <= 1e-13 * np.abs(centre)] = 0.0
+    return centre, size
+
+
+def _random(factor: Factor, weights: Floats | None) -> tuple[Floats, Floats]:
+    """Return a factor's scaled columns and the map from their coefficients to the user's."""
+    if factor.names == (INTERCEPT,):
+        return factor.Z, np.eye(1)
+    Z, back = np.empty_like(factor.Z), np.eye(factor.p)
+    for block in dict.fromkeys(factor.blocks):
+        at = [k for k, b in enumerate(factor.blocks) if b == block]
+        names = tuple(factor.names[k] for k in at)
+        centre, size = _centre_and_size(factor.Z[at], names, weights)
+        if (size <= 0).any():
+            name = names[int(np.flatnonzero(size <= 0)[0])]
+            raise ModelError(
+                f"The random coefficient '{name}' of '{factor.name}' has no variation."
+            )
+        Z[at] = (factor.Z[at] - centre[:, None]) / size[:, None]
+        back[at, at] = 1.0 / size
+        if names[0] == INTERCEPT:
+            back[at[0], at[1:]] = -(centre / size)[1:]
+    return Z, back

@@ -1,0 +1,225 @@
+"""Newton's method on theta with safeguards; every step is logged.
+
+The criterion is smooth in T but every T with a zero column is a stationary point, so a zero is
+believed only with a certificate: M = d criterion / d Sigma positive semidefinite there. Otherwise
+the variance is opened along the direction of negative curvature. A fit that ends at a boundary is
+started once more from elsewhere and the lower end is kept. Convergence is judged by the Newton
+decrement g'H^-1 g, which no change of units alters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from crosslevel.multilevel.coding import Floats
+from crosslevel.multilevel.objective import Derivatives, Objective, Profile
+from crosslevel.multilevel.parameters import Parameters
+
+DECREMENT = 1e-10  # of the criterion, whose unit is twice a log-likelihood
+NOISE = 1e-13  # relative error of one evaluation of the criterion
+SINGULAR = 1e-6  # standard deviation, in units of sigma and of a scaled predictor, tried as zero
+STEPS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the optimiser."""
+
+    criterion: float
+    decrement: float
+    length: float
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Optimum:
+    """Where the optimiser ended: status "converged", "boundary" or "not converged", and why."""
+
+    theta: Floats
+    profile: Profile
+    derivatives: Derivatives
+    status: str
+    reason: str
+    singular: tuple[int, ...]
+    log: tuple[Step, ...]
+
+
+def minimise(objective: Objective, start: Floats) -> Optimum:
+    """Return the minimum of a criterion, started at `start` and confirmed when at a boundary."""
+    best = _certified(objective, start)
+    if best.status != "converged":
+        other = np.where(objective.parameters.row == objective.parameters.column, 1.0, 0.0)
+        second = _certified(objective, other)
+        margin = 1e-9 * max(1.0, abs(best.profile.criterion))
+        if _rank(second) < _rank(best) or (
+            _rank(second) == _rank(best)
+            and second.profile.criterion < best.profile.criterion - margin
+        ):
+            best = second
+    return best
+
+
+def _rank(optimum: Optimum) -> bool:
+    return optimum.status == "not converged"
+
+
+def _certified(objective: Objective, start: Floats) -> Optimum:
+    """Descend, set tiny variances to zero, and open again what the certificate rejects."""
+    optimum = _descend(objective, start, ())
+    for _ in range(6):
+        optimum = _snapped(objective, optimum)
+        opened = _opened(objective, optimum)
+        if opened is None:
+            break
+        optimum = _descend(objective, opened, (*optimum.log, Step(np.nan, np.nan, 0.0, "opened")))
+    singular = _singular(objective.parameters, optimum.theta)
+    if optimum.status == "converged" and singular:
+        reason = "a variance is estimated as zero or a correlation as +-1 (certified)"
+        return replace(optimum, status="boundary", reason=reason, singular=singular)
+    return replace(optimum, singular=singular)
+
+
+def _descend(objective: Objective, theta: Floats, log: tuple[Step, ...]) -> Optimum:
+    """Take Newton steps until the decrement is small."""
+    profile, reason = objective.profile(theta), f"no convergence in {STEPS} steps"
+    steps, status = list(log), "not converged"
+    derivatives = objective.derivatives(theta)
+    for _ in range(STEPS):
+        direction, decrement, curved = _direction(derivatives)
+        radius = max(1.0, 2.0 * float(np.abs(theta).max(initial=0.0)))
+        direction *= min(1.0, radius / max(float(np.abs(direction).max(initial=0.0)), 1e-300))
+        found = _line_search(
+            objective, theta, profile, direction, float(derivatives.gradient @ direction)
+        )
+        if found is None:
+            small = decrement < 1e-6 * max(1.0, 1e-8 * abs(profile.criterion))
+            status = "converged" if small else "not converged"
+            reason = (
+                "" if small else f"no lower criterion along the step (decrement {decrement:.1e})"
+            )
+            break
+        theta, profile, length = found
+        steps.append(Step(profile.criterion, decrement, length))
+        derivatives = objective.derivatives(theta)
+        if decrement < DECREMENT and not curved:
+            status, reason = "converged", ""
+            break
+    return Optimum(theta, profile, derivatives, status, reason, (), tuple(steps))
+
+
+def _direction(derivatives: Derivatives) -> tuple[Floats, float, bool]:
+    """Return the Newton direction on |H|, its decrement, and whether H curves downwards."""
+    g = derivatives.gradient
+    if not len(g):
+        return g, 0.0, False
+    values, vectors = np.linalg.eigh(derivatives.hessian)
+    top = float(np.abs(values).max())
+    size = np.maximum(np.abs(values), 1e-9 * max(top, 1e-300))
+    along = vectors.T @ g
+    return (
+        -vectors @ (along / size),
+        float((along * along / size).sum()),
+        bool(values.min() < -1e-6 * top),
+    )
+
+
+def _line_search(
+    objective: Objective, theta: Floats, profile: Profile, direction: Floats, slope: float
+) -> tuple[Floats, Profile, float] | None:
+    """Return the first point along a halved step that is lower by enough, or None."""
+    noise = NOISE * max(1.0, abs(profile.criterion))
+    length = 1.0
+    for _ in range(40):
+        trial = theta + length * direction
+        found = objective.profile(trial)
+        if found.criterion <= profile.criterion + 1e-4 * length * slope + noise:
+            return trial, found, length
+        length *= 0.5
+    return None
+
+
+def _snapped(objective: Objective, optimum: Optimum) -> Optimum:
+    """Set negligible variances to exactly zero where the criterion does not rise."""
+    parameters = objective.parameters
+    triangles = list(parameters.unpack(optimum.theta))
+    changed = False
+    for f, T in enumerate(triangles):
+        U, values, _ = np.linalg.svd(T)
+        tiny = (values < SINGULAR * max(1.0, float(values.max()) * 1e-3)) & (values > 0)
+        if tiny.any():
+            square = (U * np.where(tiny, 0.0, values)) @ U.T
+            triangles[f] = _semidefinite(square @ square, parameters, f)
+            changed = True
+    if not changed:
+        return optimum
+    theta = parameters.pack(triangles)
+    profile = objective.profile(theta)
+    if (
+        profile.criterion
+        > optimum.profile.criterion + 1e-9 * max(1.0, abs(profile.criterion)) * 0.1
+    ):
+        return optimum
+    return replace(optimum, theta=theta, profile=profile, derivatives=objective.derivatives(theta))
+
+
+def _semidefinite(sigma: Floats, parameters: Parameters, factor: int) -> Floats:
+    """Return the lower factor of a semidefinite covariance, within the free entries."""
+    p = len(sigma)
+    T, free = np.zeros((p, p)), np.zeros((p, p), bool)
+    at = parameters.of(factor)
+    free[parameters.row[at], parameters.column[at]] = True
+    rest = np.where(free | free.T, sigma, 0.0)
+    for k in range(p):
+        if rest[k, k] <= 1e-13 * max(sigma[k, k], 1e-300):
+            continue
+        T[k:, k] = rest[k:, k] / np.sqrt(rest[k, k])
+        rest = rest - np.outer(T[:, k], T[:, k])
+    return np.where(free, T, 0.0)
+
+
+def _opened(objective: Objective, optimum: Optimum) -> Floats | None:
+    """Return a lower point off the boundary, or None when the certificate holds."""
+    parameters, M_all = objective.parameters, optimum.derivatives.M
+    triangles = parameters.unpack(optimum.theta)
+    for f, (T, M) in enumerate(zip(triangles, M_all, strict=True)):
+        for block in _blocks(parameters, f):
+            inside = M[np.ix_(block, block)]
+            values, vectors = np.linalg.eigh(inside)
+            scale = max(float(np.abs(values).max()), 1e-300)
+            if values[0] >= -1e-7 * max(scale, 1.0):
+                continue
+            direction = np.zeros(len(T))
+            direction[block] = vectors[:, 0]
+            for size in (1.0, 0.1, 1e-2, 1e-3, 1e-4):
+                sigma = T @ T.T + (size * size) * np.outer(direction, direction)
+                trial = list(triangles)
+                trial[f] = _semidefinite(sigma, parameters, f)
+                theta = parameters.pack(trial)
+                lower = objective.profile(theta).criterion
+                if lower < optimum.profile.criterion - 1e-8:
+                    return theta
+    return None
+
+
+def _blocks(parameters: Parameters, factor: int) -> list[list[int]]:
+    """Return the sets of coefficients of a factor that covary freely."""
+    at = parameters.of(factor)
+    sets: dict[int, list[int]] = {}
+    for a, b in zip(parameters.row[at], parameters.column[at], strict=True):
+        sets.setdefault(int(b), []).append(int(a))
+    blocks: list[list[int]] = []
+    for rows in sets.values():
+        if not any(set(rows) <= set(block) for block in blocks):
+            blocks.append(rows)
+    return blocks
+
+
+def _singular(parameters: Parameters, theta: Floats) -> tuple[int, ...]:
+    """Return the factors whose covariance is singular."""
+    return tuple(
+        f
+        for f, T in enumerate(parameters.unpack(theta))
+        if np.linalg.svd(T, compute_uv=False).min(initial=1.0) <= SINGULAR
+    )

@@ -1,0 +1,157 @@
+"""One pass over the rows -> small records; nothing of size n is needed afterwards.
+
+Per group j of a factor, Z_j = Q_j R_j by modified Gram-Schmidt; c_j = Q_j' A_j for the columns
+A = [X y]; W = A'A less what Q explains, from the residuals themselves (two passes, so that small
+within-group variation survives). Rows are never sorted: every sum is a bincount on codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from crosslevel.multilevel.coding import Codes, Floats
+
+DEFICIENT = 1e-20  # squared share of a column's length below which a group does not carry it
+
+
+@dataclass(frozen=True, slots=True)
+class OneFactor:
+    """R (p, p, J) upper per group; c (m, p, J) and W (m, m) for the m = P + 1 columns [X y]."""
+
+    R: Floats
+    c: Floats
+    W: Floats
+    n: int
+
+    @property
+    def P(self) -> int:
+        """Number of fixed coefficients."""
+        return len(self.W) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class SeveralFactors:
+    """One factor eliminated (`first`), the others bordered by [X y].
+
+    The q coefficients of the others lie factor by factor, component by component. Their projection
+    on the eliminated groups is sparse, (J, q) by rows: `indptr`, `indices`, values c (p, nnz).
+    W_rr (q, q) and W_ra (q, m) are the cross-products left after that projection.
+    """
+
+    first: OneFactor
+    indptr: npt.NDArray[np.int64]
+    indices: npt.NDArray[np.int64]
+    c: Floats
+    W_rr: Floats
+    W_ra: Floats
+    shapes: tuple[tuple[int, int], ...]
+
+
+def one_factor(codes: Codes, J: int, *, Z: Floats, A: Floats) -> OneFactor:
+    """Return the statistics of one grouping factor. Costs O(n p (p + m))."""
+    return _eliminate(codes, J, Z, A)[0]
+
+
+def several_factors(
+    codes: Sequence[Codes], levels: Sequence[int], *, Z: Sequence[Floats], A: Floats
+) -> SeveralFactors:
+    """Return the statistics of several factors; the first of each sequence is eliminated."""
+    first, Q, residual = _eliminate(codes[0], levels[0], Z[0], A)
+    rows, columns, values, start = [], [], [], 0
+    starts = []
+    for code, J, z in zip(codes[1:], levels[1:], Z[1:], strict=True):
+        starts.append(start)
+        pair, used = _pairs(codes[0], code, J)
+        for b, component in enumerate(z):
+            rows.append(used // J)
+            columns.append(start + b * J + used % J)
+            values.append([np.bincount(pair, weights=q * component) for q in Q])
+        start += len(z) * J
+    row, column = np.concatenate(rows), np.concatenate(columns)
+    order = np.lexsort((column, row))
+    row, column = row[order], column[order]
+    c = np.concatenate([np.array(v) for v in values], axis=1)[:, order]
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=levels[0]))])
+    W_rr = _gram(codes[1:], levels[1:], Z[1:], starts, start)
+    for values_a in c:
+        W_rr -= _sparse_gram(indptr, column, values_a, start)
+    W_ra = _against(codes[1:], levels[1:], Z[1:], residual)
+    shapes = tuple((len(z), J) for z, J in zip(Z[1:], levels[1:], strict=True))
+    return SeveralFactors(first, indptr, column, c, W_rr, W_ra, shapes)
+
+
+def _eliminate(codes: Codes, J: int, Z: Floats, A: Floats) -> tuple[OneFactor, Floats, Floats]:
+    """Return statistics, the orthonormal columns Q (p, n) and the residuals of A (m, n)."""
+    p = len(Z)
+    R = np.zeros((p, p, J))
+    c = np.empty((len(A), p, J))
+    Q = np.array(Z)
+    for a in range(p):
+        norm2 = np.bincount(codes, weights=Q[a] * Q[a], minlength=J)
+        whole = norm2 if a == 0 else norm2 + np.einsum("bj,bj->j", R[:a, a], R[:a, a])
+        present = norm2 > DEFICIENT * whole
+        R[a, a] = np.where(present, np.sqrt(norm2), 0.0)
+        inverse = np.divide(1.0, R[a, a], out=np.zeros(J), where=present)
+        Q[a] *= inverse[codes]
+        for b in range(a + 1, p):
+            R[a, b] = np.bincount(codes, weights=Q[a] * Q[b], minlength=J)
+            Q[b] -= Q[a] * R[a, b][codes]
+    residual = np.array(A)
+    for k in range(len(A)):
+        for a in range(p):
+            c[k, a] = np.bincount(codes, weights=Q[a] * residual[k], minlength=J)
+            residual[k] -= Q[a] * c[k, a][codes]
+    return OneFactor(R, c, residual @ residual.T, A.shape[1]), Q, residual
+
+
+def _pairs(first: Codes, second: Codes, J: int) -> tuple[Codes, Codes]:
+    """Return each row's pair (first, second) as a number, and the pairs as first * J + second."""
+    used, pair = np.unique(first * J + second, return_inverse=True)
+    return pair.astype(np.intp), used
+
+
+def _gram(
+    codes: Sequence[Codes],
+    levels: Sequence[int],
+    Z: Sequence[Floats],
+    starts: Sequence[int],
+    size: int,
+) -> Floats:
+    """Return Z'Z of the factors that stay, dense (q, q)."""
+    G = np.zeros((size, size))
+    for f, (code, J, z) in enumerate(zip(codes, levels, Z, strict=True)):
+        for h in range(f + 1):
+            other, K, w = codes[h], levels[h], Z[h]
+            pair, used = _pairs(code, other, K)
+            for a, za in enumerate(z):
+                for b, wb in enumerate(w):
+                    values = np.bincount(pair, weights=za * wb)
+                    i, j = starts[f] + a * J + used // K, starts[h] + b * K + used % K
+                    G[i, j] = values
+                    G[j, i] = values
+    return G
+
+
+def _sparse_gram(
+    indptr: npt.NDArray[np.int64], indices: npt.NDArray[np.int64], values: Floats, size: int
+) -> Floats:
+    from scipy.sparse import csr_array
+
+    S = csr_array((values, indices, indptr), shape=(len(indptr) - 1, size))
+    return np.asarray((S.T @ S).toarray())
+
+
+def _against(
+    codes: Sequence[Codes], levels: Sequence[int], Z: Sequence[Floats], residual: Floats
+) -> Floats:
+    """Return Z'residual of the factors that stay, (q, m)."""
+    parts = [
+        np.array([np.bincount(code, weights=za * r, minlength=J) for r in residual])
+        for code, J, z in zip(codes, levels, Z, strict=True)
+        for za in z
+    ]
+    return np.concatenate(parts, axis=1).T
