@@ -1,0 +1,201 @@
+"""A YAML file as plain data plus the line on which each key stands."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from crosslevel.errors import Problem, StudyError, did_you_mean
+
+M = typing.TypeVar("M", bound=BaseModel)
+Place = tuple[str | int, ...]
+"""The way to a key, such as ("models", 0, "formula")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a YAML file says, and where it says it."""
+
+    path: Path
+    content: Mapping[str, Any]
+
+    def where(self, place: Place) -> str:
+        """Return `file:line key` for a key, or for the nearest key above it that exists."""
+        line, node = 0, typing.cast("Any", self.content)
+        for step in place:
+            line = _line_of(node, step, line)
+            node = _child(node, step)
+            if node is None:
+                break
+        return f"{self.path.name}:{line + 1} {_dotted(place)}".rstrip()
+
+
+def read_document(path: Path) -> Document:
+    """Return a YAML file as a document.
+
+    Raises
+    ------
+    StudyError
+        When there is no such file, it is not UTF-8, not YAML, or not a mapping of keys.
+    """
+    if not path.is_file():
+        raise StudyError(f"There is no {path.name} in {path.parent}.")
+    try:
+        content = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise StudyError(f"{path.name} is not UTF-8 text (byte {error.start}).") from error
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f"{path.name}:{mark.line + 1}" if mark else path.name
+        found = str(error.problem or error.context or "unreadable").strip()
+        problem = Problem(line, f"this is not YAML: {found}.", "Check indentation and colons.")
+        raise StudyError(f"{path.name} cannot be read.", [problem]) from error
+    except YAMLError as error:
+        raise StudyError(f"{path.name} cannot be read: {error}") from error
+    if not isinstance(content, Mapping):
+        raise StudyError(f"{path.name} must hold keys and values, such as 'title: My study'.")
+    return Document(path, content)
+
+
+def parse(document: Document, model: type[M]) -> M:
+    """Return the document as a checked record.
+
+    Raises
+    ------
+    StudyError
+        With every problem of the file, each with its line.
+    """
+    try:
+        return model.model_validate(_plain(document.content))
+    except ValidationError as error:
+        problems = [_problem(document, model, dict(e)) for e in error.errors()]
+        problems = sorted(dict.fromkeys(problems), key=_line)
+        message = f"{document.path.name} has {len(problems)} problem(s)."
+        raise StudyError(message, problems) from error
+
+
+def _plain(node: Any) -> Any:
+    """Return the content without ruamel's own classes, so that messages show plain values."""
+    if isinstance(node, Mapping):
+        return {str(key): _plain(value) for key, value in node.items()}
+    if isinstance(node, Sequence) and not isinstance(node, str | bytes):
+        return [_plain(value) for value in node]
+    if isinstance(node, bool) or node is None:
+        return node
+    for kind in (str, int, float):
+        if isinstance(node, kind):
+            return kind(node)
+    return node
+
+
+def _line_of(node: Any, step: str | int, otherwise: int) -> int:
+    """Return the zero-based line of one step below a node."""
+    positions = getattr(getattr(node, "lc", None), "data", None) or {}
+    if step in positions:
+        return int(positions[step][0])
+    for key in positions:
+        if str(key) == str(step):
+            return int(positions[key][0])
+    return otherwise
+
+
+def _child(node: Any, step: str | int) -> Any:
+    """Return the value one step below a node, or nothing."""
+    if isinstance(node, Mapping):
+        return next((value for key, value in node.items() if str(key) == str(step)), None)
+    if isinstance(node, list) and isinstance(step, int) and step < len(node):
+        return node[step]
+    return None
+
+
+def _line(problem: Problem) -> int:
+    """Return the line number in the place of a problem."""
+    return int(problem.where.split(" ")[0].rpartition(":")[2])
+
+
+def _dotted(place: Place) -> str:
+    """Return a place as a reader would write it: models[1].formula is the first model's."""
+    text = ""
+    for step in place:
+        text += f"[{step + 1}]" if isinstance(step, int) else f".{step}" if text else str(step)
+    return text
+
+
+def _problem(document: Document, model: type[BaseModel], error: Mapping[str, Any]) -> Problem:
+    """Return one pydantic error in our words."""
+    place: Place = tuple(s for s in error["loc"] if s != "[key]")
+    kind, found = error["type"], error["input"]
+    name = str(place[-1]) if place else ""
+    if kind == "extra_forbidden":
+        known = _keys_at(model, place[:-1])
+        hint = did_you_mean(name, known) or f"Known keys: {', '.join(sorted(known))}."
+        return Problem(document.where(place), f"unknown key '{name}'.", hint)
+    if kind == "missing":
+        return Problem(document.where(place), f"the key '{name}' is missing.")
+    if kind == "value_error":
+        return Problem(document.where(place), str(error["ctx"]["error"]))
+    if kind == "literal_error":
+        allowed = error["ctx"]["expected"]
+        hint = did_you_mean(str(found), allowed.replace("'", "").replace(" or ", ", ").split(", "))
+        return Problem(document.where(place), f"must be {allowed}, got {_shown(found)}.", hint)
+    said = error["msg"].removeprefix("Input should be ").rstrip(".")
+    return Problem(document.where(place), f"must be {said}, got {_shown(found)}.")
+
+
+def _shown(found: Any) -> str:
+    """Return a value as the reader wrote it, shortened."""
+    if found is None:
+        return "nothing"
+    if isinstance(found, Mapping):
+        return f"keys ({', '.join(str(k) for k in list(found)[:4])})"
+    if isinstance(found, list):
+        return f"a list of {len(found)}"
+    text = f"'{found}'"
+    return text if len(text) <= 60 else f"{text[:56]}...'"
+
+
+def _keys_at(model: type[BaseModel], place: Place) -> list[str]:
+    """Return the keys a model knows at a place."""
+    annotation: Any = model
+    for step in place:
+        annotation = _below(annotation, step)
+    found = _model_in(annotation)
+    return [] if found is None else [f.alias or n for n, f in found.model_fields.items()]
+
+
+def _below(annotation: Any, step: str | int) -> Any:
+    """Return the annotation one step below another."""
+    found = _model_in(annotation)
+    if found is not None:
+        by_key = {f.alias or n: f.annotation for n, f in found.model_fields.items()}
+        return by_key.get(str(step))
+    for option in _options(annotation):
+        arguments = typing.get_args(option)
+        if arguments:
+            return arguments[-1] if typing.get_origin(option) is dict else arguments[0]
+    return None
+
+
+def _options(annotation: Any) -> Iterable[Any]:
+    """Return the members of a union, or the annotation itself."""
+    if typing.get_origin(annotation) is typing.Annotated:
+        annotation = typing.get_args(annotation)[0]
+    if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
+        return typing.get_args(annotation)
+    return (annotation,)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """Return the pydantic model an annotation names, if it names one."""
+    for option in _options(annotation):
+        if isinstance(option, type) and issubclass(option, BaseModel):
+            return option
+    return None

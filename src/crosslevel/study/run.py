@@ -1,0 +1,196 @@
+"""One run: from the files a study names to a finished build."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+
+from crosslevel.integration import Claim, judge
+from crosslevel.study import estimates, measures
+from crosslevel.study.build import (
+    Manifest,
+    describe_inputs,
+    package_versions,
+    python_version,
+    write_build,
+)
+from crosslevel.study.estimates import Fitted
+from crosslevel.study.labels import Labels
+from crosslevel.study.measures import FlowTables
+from crosslevel.study.sources import Gathered, gather, input_files
+from crosslevel.study.spec import StudySpec
+from crosslevel.version import __version__
+
+Values = dict[str, float | int | str]
+
+
+class Notices:
+    """Warnings met on the way, by step: a run shows them instead of hiding them."""
+
+    def __init__(self, progress: Callable[[str], None]) -> None:
+        self._progress = progress
+        self._rows: list[tuple[str, str]] = []
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Announce a step and keep the warnings it gives."""
+        self._progress(name)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
+            yield
+        self._rows += [(name, str(w.message)) for w in caught if w.category is not UserWarning]
+
+    def table(self) -> pd.DataFrame:
+        """Return step and text of each warning, each once."""
+        rows = list(dict.fromkeys(self._rows))
+        return pd.DataFrame(rows, columns=["step", "text"]).astype("str")
+
+
+def compute(root: Path, spec: StudySpec, folder: Path, *, progress: Callable[[str], None]) -> None:
+    """Compute a study into an empty folder.
+
+    Parameters
+    ----------
+    root
+        The study folder; read, never written.
+    spec
+        What `study.yml` says, already checked.
+    folder
+        Where the build is written.
+    progress
+        Called with the name of each step as it begins.
+
+    Raises
+    ------
+    CrosslevelError
+        Of the stage that found something wrong.
+    """
+    notices = Notices(progress)
+    with notices.step("Reading and linking"):
+        gathered = gather(root, spec)
+    with notices.step("Judging the scales"):
+        scales, items = measures.scale_tables(gathered, spec)
+        described = measures.descriptives(gathered, spec)
+        correlations = measures.correlation_table(gathered, spec)
+    with notices.step("Fitting the models"):
+        fitted = estimates.fit_models(gathered.frame, spec, gathered.labels)
+    with notices.step("Judging the claims"):
+        main = _main(fitted)
+        flow = measures.flow_tables(gathered, spec, _analysed(main, gathered))
+        effects = estimates.unit_effects(main, spec)
+        coefficients = estimates.coefficient_table(fitted)
+        tables = {
+            "flow": flow.levels,
+            "flow_units": flow.units,
+            "scales": scales,
+            "items": items,
+            "descriptives": described.table,
+            "correlations": correlations,
+            "coefficients": coefficients,
+            "fits": estimates.fit_table(fitted, gathered.labels),
+            "variance": estimates.variance_table(fitted),
+            "iccs": estimates.icc_table(fitted, gathered.labels),
+            "predictions": estimates.prediction_table(fitted, spec, gathered.labels),
+            "unit_effects": effects.table,
+            "claims": _claims(spec, coefficients, fitted, gathered.labels),
+            "common_source": estimates.comparison_table(fitted, spec, gathered.labels),
+        }
+        values = _values(gathered, flow, main, spec)
+        values["units_withheld"] = flow.units_withheld
+        values["categories_withheld"] = described.categories_withheld
+        values["unit_effects_withheld"] = effects.withheld
+    tables["notices"] = notices.table()
+    progress("Writing")
+    write_build(
+        folder,
+        _manifest(root, spec),
+        tables=tables,
+        values=values,
+        private={"linked": gathered.linked.frame},
+    )
+
+
+def _main(fitted: Sequence[Fitted]) -> Fitted:
+    """Return the main model; without one, the last."""
+    return next((one for one in fitted if one.spec.role == "main"), fitted[-1])
+
+
+def _analysed(main: Fitted, gathered: Gathered) -> list[str]:
+    """Return the ids of the linked employees whom the main model used."""
+    used = main.rows(gathered.frame)["employee"]
+    return used[used.isin(gathered.linked.employees)].tolist()
+
+
+def _claims(
+    spec: StudySpec, coefficients: pd.DataFrame, fitted: Sequence[Fitted], labels: Labels
+) -> pd.DataFrame:
+    """Return each claim with its verdict."""
+    claims = [
+        Claim(
+            id=c.id,
+            statement=" ".join(c.statement.split()),
+            model=c.model,
+            term=c.term,
+            expected=c.expected,
+            smallest=c.smallest,
+        )
+        for c in spec.claims
+    ]
+    outcomes = {one.spec.id: labels.of(one.outcome) for one in fitted}
+    return judge(claims, coefficients, outcomes=outcomes, conf_level=spec.conf_level)
+
+
+def _values(gathered: Gathered, flow: FlowTables, main: Fitted, spec: StudySpec) -> Values:
+    """Return the numbers and words that prose needs, by name."""
+    values: Values = {}
+    counts = flow.levels.set_index(["level", "stage"])["n"]
+    for level in ("employee", "manager", "unit"):
+        for stage in ("invited", "responded", "linked", "analysed"):
+            values[f"{level}s_{stage}"] = int(counts.get((level, stage), 0))
+    values["response_rate"] = _share(values, "employees")
+    values["managers_response_rate"] = _share(values, "managers")
+    for level in spec.higher_levels:
+        values[f"{level}s"] = int(gathered.roster.units[level].nunique())
+    values |= {
+        "rule": gathered.linked.rule if gathered.managers else "",
+        "rows_dropped": main.design.rows_dropped,
+        "main_model": main.spec.id,
+        "main_label": main.spec.label,
+        "outcome": main.outcome,
+        "outcome_label": gathered.labels.of(main.outcome),
+        "disclosure_minimum": spec.disclosure.minimum,
+        "conf_level": spec.conf_level,
+    }
+    return values
+
+
+def _share(values: Values, who: str) -> float:
+    """Return who responded as a share of who was invited; 0 when nobody was."""
+    invited = float(values[f"{who}_invited"])
+    return float(values[f"{who}_responded"]) / invited if invited else 0.0
+
+
+def _manifest(root: Path, spec: StudySpec) -> Manifest:
+    """Return where the build comes from; the outputs are added when they are written."""
+    return Manifest(
+        title=spec.title,
+        subtitle=spec.subtitle,
+        authors=spec.authors,
+        date=spec.date.isoformat(),
+        language=spec.language,
+        based_on=" ".join(spec.based_on.split()),
+        simulated=spec.simulated,
+        seed=spec.seed,
+        crosslevel_version=__version__,
+        python=python_version(),
+        packages=package_versions(),
+        inputs=describe_inputs(root, input_files(root, spec)),
+        outputs=(),
+        disclosure_minimum=spec.disclosure.minimum,
+        conf_level=spec.conf_level,
+        reports=spec.reports,
+    )

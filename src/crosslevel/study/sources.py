@@ -1,0 +1,231 @@
+"""From the files a study names to one linked frame, every problem of every file at once."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import pandas as pd
+
+from crosslevel import instruments, responses
+from crosslevel.errors import CrosslevelError, Problem, StudyError
+from crosslevel.instruments.records import Instrument
+from crosslevel.responses import Linked, Responses, Roster, Scored
+from crosslevel.study.labels import Labels, text_in
+from crosslevel.study.spec import ROW, Source, StudySpec
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """One survey as read and as scored."""
+
+    responses: Responses
+    scored: Scored
+
+    @property
+    def instrument(self) -> Instrument:
+        """The instrument that was answered."""
+        return self.responses.instrument
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Everything read: both surveys, the roster, and employees linked to their managers.
+
+    `frame` is the linked frame with nominal columns as categories in the order of the instrument,
+    so that the first option is the reference.
+    """
+
+    employees: Survey
+    managers: Survey | None
+    roster: Roster
+    linked: Linked
+    frame: pd.DataFrame
+    labels: Labels
+
+    @property
+    def surveys(self) -> Sequence[Survey]:
+        """The surveys there are, employees first."""
+        return [self.employees, self.managers] if self.managers else [self.employees]
+
+
+def gather(root: Path, spec: StudySpec) -> Gathered:
+    """Return the surveys of a study, read, scored and linked.
+
+    Parameters
+    ----------
+    root
+        The study folder.
+    spec
+        What `study.yml` says.
+
+    Raises
+    ------
+    StudyError
+        With the problems of all files together; nothing is repaired.
+    """
+    problems: list[Problem] = []
+    with _numbered(root, spec) as employee_file:
+        employees = _attempt(
+            lambda: _survey(root, spec, spec.sources.employees, employee_file), problems
+        )
+    managers = None
+    if (source := spec.sources.managers) is not None:
+        managers = _attempt(lambda: _survey(root, spec, source, root / source.data), problems)
+    roster = _attempt(lambda: _roster(root, spec), problems)
+    if problems or employees is None or roster is None:
+        raise StudyError(f"The data of the study have {len(problems)} problem(s).", problems)
+    links = spec.links.managers
+    linked = responses.link(
+        employees.scored,
+        managers.scored if managers else None,
+        roster,
+        rule=links.rule if links else "sole",
+    )
+    surveys = [employees, managers] if managers else [employees]
+    return Gathered(
+        employees=employees,
+        managers=managers,
+        roster=roster,
+        linked=linked,
+        frame=_in_order(linked.frame, surveys),
+        labels=_labels(linked, spec),
+    )
+
+
+def input_files(root: Path, spec: StudySpec) -> list[Path]:
+    """Return every file a run reads, `study.yml` first."""
+    links, sources = spec.links, spec.sources
+    named = [links.employees.data, *([links.managers.data] if links.managers else [])]
+    named += [links.units.data] if links.units else []
+    files = [root / "study.yml"]
+    for source in (sources.employees, sources.managers):
+        if source is not None:
+            folder = root / source.instrument
+            files.append(folder / "instrument.yml" if folder.is_dir() else folder)
+            named.append(source.data)
+    truth = root / "truth.yml"
+    files += [truth] if spec.simulated and truth.is_file() else []
+    return [*files, *(root / name for name in dict.fromkeys(named))]
+
+
+def manager_columns(instrument: Instrument) -> list[str]:
+    """Return the columns a manager survey adds to the linked frame."""
+    background = [f"manager_{item.id}" for item in instrument.background]
+    return [*instrument.scales, *background]
+
+
+def _attempt(step: Callable[[], T], problems: list[Problem]) -> T | None:
+    """Return what a step gives, or note its problems and go on."""
+    try:
+        return step()
+    except CrosslevelError as error:
+        problems += list(error.problems) or [Problem("", error.message)]
+        return None
+
+
+def _survey(root: Path, spec: StudySpec, source: Source, path: Path) -> Survey:
+    """Read and score one survey."""
+    respondent = "row" if source.respondent == ROW else source.respondent
+    try:
+        answers = responses.read(
+            path,
+            instruments.read(root / source.instrument),
+            respondent=respondent,
+            values=source.values,
+            language=source.language or spec.language,
+            missing=source.missing,
+            columns=source.columns,
+        )
+        return Survey(answers, responses.score(answers))
+    except CrosslevelError as error:
+        raise _named(error, source.data) from error
+
+
+def _roster(root: Path, spec: StudySpec) -> Roster:
+    """Read who was invited, and to which unit and higher levels they belong."""
+    links = spec.links
+    wanted = {"unit": links.employees.unit}
+    if links.employees.employee != ROW:
+        wanted["employee"] = links.employees.employee
+    people = _table(root, links.employees.data, wanted)
+    if links.employees.employee == ROW:
+        people["employee"] = _row_names(people.index)
+    heads = pd.DataFrame({"manager": [], "unit": []}, dtype="str")
+    if links.managers is not None:
+        names = {"manager": links.managers.manager, "unit": links.managers.unit}
+        heads = _table(root, links.managers.data, names)
+    if links.units is None:
+        everywhere = pd.concat([people["unit"], heads["unit"]])
+        units = pd.DataFrame({"unit": everywhere[everywhere != ""].drop_duplicates()})
+    else:
+        names = {"unit": links.units.unit}
+        names |= {level: links.units.columns.get(level, level) for level in spec.higher_levels}
+        units = _table(root, links.units.data, names)
+    return Roster(people[["employee", "unit"]], heads, units)
+
+
+def _table(root: Path, name: str, columns: Mapping[str, str]) -> pd.DataFrame:
+    """Read the columns of one link table."""
+    try:
+        return responses.read_table(root / name, columns=columns)
+    except CrosslevelError as error:
+        raise _named(error, name) from error
+
+
+@contextmanager
+def _numbered(root: Path, spec: StudySpec) -> Iterator[Path]:
+    """Give the employees' file, or a numbered copy when its rows carry no identifier."""
+    path = root / spec.sources.employees.data
+    if spec.sources.employees.respondent != ROW or not path.is_file():
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder, path.name)
+        table = responses.read_table(path)
+        table.insert(0, "row", _row_names(table.index))
+        table.to_csv(copy, index=False, encoding="utf-8", lineterminator="\n")
+        yield copy
+
+
+def _row_names(index: pd.Index) -> list[str]:
+    """Return an identifier per row of a file: r2 is the row a spreadsheet calls 2."""
+    return [f"r{row}" for row in index]
+
+
+def _named(error: CrosslevelError, name: str) -> CrosslevelError:
+    """Return the error with the file's name before each place."""
+    if not error.problems:
+        return StudyError(error.message, [Problem(name, error.message)])
+    return StudyError(
+        error.message, [Problem(f"{name}, {p.where}", p.found, p.fix) for p in error.problems]
+    )
+
+
+def _in_order(frame: pd.DataFrame, surveys: Sequence[Survey]) -> pd.DataFrame:
+    """Return the frame with nominal columns as categories in the order of their options."""
+    ordered = {}
+    for survey, prefix in zip(surveys, ("", "manager_"), strict=False):
+        for item in survey.instrument.background:
+            scale, name = survey.instrument.response_scale_of(item), prefix + item.id
+            if scale.kind == "nominal" and name in frame:
+                language = survey.responses.language
+                labels = [text_in(o.label, language, otherwise="") for o in scale.options]
+                ordered[name] = pd.Categorical(frame[name], categories=list(dict.fromkeys(labels)))
+    return frame.assign(**ordered)
+
+
+def _labels(linked: Linked, spec: StudySpec) -> Labels:
+    """Return the labels of the columns: the study's own first, then those of the scales."""
+    named = {
+        name: text_in(column.label, spec.language, otherwise=name)
+        for name, column in linked.columns.items()
+        if column.kind == "scale"
+    }
+    return Labels({**named, **spec.labels}, spec.language)
