@@ -14,6 +14,7 @@ from scipy import stats
 
 from crosslevel.errors import MeasurementError
 from crosslevel.frames import RESULT_COLUMNS
+from crosslevel.multilevel import fit
 from crosslevel.psychometrics.grouping import Grouped, pair
 
 
@@ -199,8 +200,6 @@ def _icc2(f: float) -> float:
 
 def _icc_reml(data: Grouped) -> float:
     """Intraclass correlation of the random-intercept model."""
-    from crosslevel.multilevel import fit
-
     names = np.array(data.names)
     frame = pd.DataFrame({"value": data.cells[:, 0], "group": names[data.codes]})
     icc = fit("value ~ 1 + (1 | group)", frame).icc()

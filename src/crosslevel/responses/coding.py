@@ -52,16 +52,14 @@ class _Meaning:
 
 
 def as_text(value: object) -> str:
-    """Return a declared code as it stands in a file.
+    """Return a declared code in the one form that cells are held against.
 
     Examples
     --------
-    >>> as_text(99), as_text(99.0), as_text(" NA ")
-    ('99', '99', 'NA')
+    >>> as_text(99), as_text(99.0), as_text("99.0"), as_text(" NA ")
+    ('99', '99', '99', 'NA')
     """
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value).strip()
+    return _canonical(str(value).strip())
 
 
 def code_item(raw: pd.Series, item: Item, column: str, book: Codebook) -> Coded:

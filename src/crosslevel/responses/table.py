@@ -66,11 +66,9 @@ def read_table(
         delimiter = "\t" if path.suffix.lower() in _TAB_SUFFIXES else ","
     header, rows = _records(path, _text(path), delimiter)
     _check_shape(path, header, rows, delimiter)
-    named = [name for name in header if name]
-    keep = [position for position, name in enumerate(header) if name]
     frame = pd.DataFrame(
-        [[cells[position].strip() for position in keep] for cells in rows.values()],
-        columns=pd.Index(named, dtype="str"),
+        [[cell.strip() for cell in cells] for cells in rows.values()],
+        columns=pd.Index(header, dtype="str"),
         index=pd.Index(list(rows), name=ROW),
         dtype="str",
     )

@@ -112,6 +112,15 @@ def test_mean_of_managers(small):
     assert linked.employees.tolist() == ["1", "3", "4"]
 
 
+def test_a_manager_is_not_lost_who_is_used_in_one_of_their_units():
+    register = roster(
+        {"1": "A", "2": "B"}, [("m1", "A"), ("m1", "B"), ("m2", "B")], dict.fromkeys("AB", "North")
+    )
+    people, heads = employees([("1", 3, 1, None), ("2", 3, 1, None)]), managers(HEADS[:2])
+    losses = link(people, heads, register, rule="sole").losses
+    assert losses.loc[losses["level"] == "manager", "identifier"].tolist() == ["m2"]
+
+
 def test_a_manager_without_a_score_counts_neither_in_the_mean_nor_as_zero(small):
     heads = [("m2", 2, 20, None), ("m3", np.nan, np.nan, "doctor"), ("m4", np.nan, 1, "nurse")]
     linked = link(employees(PEOPLE), managers(heads), small, rule="mean-of-managers")
@@ -320,6 +329,8 @@ def test_against_loops(staff, heads, data, rule):
         m for m, unit in heads if m in given_ and unit in {staff[e] for e in expected_linked}
     }
     assert table["manager"].tolist()[:3] == [len(on_list), len(given_), len(reaching)]
+    lost = linked.losses.loc[linked.losses["level"] == "manager", "identifier"]
+    assert set(lost) == set(given_) - reaching
     units = flow(register, people, above, linked, analysed).units
     assert units[["invited", "responded", "linked", "analysed"]].sum().tolist() == [
         len(staff), len(answering), len(expected_linked), len(analysed)

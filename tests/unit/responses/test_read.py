@@ -118,6 +118,12 @@ def test_a_missing_code_that_is_also_an_answer_is_not_guessed(write, instrument)
         read(path, instrument, respondent="id", missing={"tenur": (9,)})
 
 
+def test_missing_codes_match_however_the_number_is_written(write, instrument):
+    path = write(HEADER + "1,99.0,1,1,1,1,-1,1\n")
+    frame = read(path, instrument, respondent="id", missing=[99.0, "-1"]).frame
+    assert frame[["a1", "tenure"]].isna().all(axis=None)
+
+
 def test_rows_in_are_rows_out_or_listed(write, instrument):
     path = write(HEADER + "1,1,1,1,1,1,1,1\n,1,1,1,1,1,1,1\n3,99,,,,,,\n4,8,,,,,,\n")
     answers = read(path, instrument, respondent="id", missing=("99",))
