@@ -68,6 +68,10 @@ def condition(design: Design) -> Conditioned:
             f"The outcome '{design.formula.response}' has the same value on every row."
         )
     X, basis = _predictors(design, root)
+    if design.n <= len(X):
+        raise ModelError(
+            f"{design.n} rows cannot carry {len(X)} fixed coefficients and a variance."
+        )
     Z, back = zip(*(_random(f, design.weights) for f in design.factors), strict=True)
     if root is not None:
         X, y, Z = X * root, y * root, tuple(z * root for z in Z)

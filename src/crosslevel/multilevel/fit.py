@@ -95,7 +95,6 @@ def fit(
         design = build(parsed, data, weights=weights, offset=offset, missing=missing)
         _check_factors(design)
         problem = condition(design)
-        _check_rows(design, len(problem.X))
         objective, start = _objective(design, problem, reml=method == "reml")
         optimum = minimise(objective, start)
         estimates = _estimates(design, problem, objective, optimum)
@@ -140,11 +139,6 @@ def _same_groups(a: Factor, b: Factor) -> bool:
     partner = np.empty(a.J, dtype=np.intp)
     partner[a.codes] = b.codes
     return bool((partner[a.codes] == b.codes).all())
-
-
-def _check_rows(design: Design, P: int) -> None:
-    if design.n <= P:
-        raise ModelError(f"{design.n} rows cannot carry {P} fixed coefficients and a variance.")
 
 
 def _objective(design: Design, problem: Conditioned, *, reml: bool) -> tuple[Objective, Floats]:

@@ -198,8 +198,7 @@ class _Parser:
             atom = self._atom()
             self.order.setdefault(atom, len(self.order))
             return ((atom,),)
-        self._take()
-        start = self._token.position
+        start = self._take().position
         inner = self._sum(top=False)
         self._expect(")")
         if inner.intercept is not None:
