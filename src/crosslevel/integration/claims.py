@@ -195,8 +195,7 @@ def _sentence(
     conf_level: float,
 ) -> str:
     """Word a verdict, with the numbers it rests on and without any talk of cause."""
-    subject, outcome = names
-    subject = subject[:1].upper() + subject[1:]
+    subject, outcome = names[0][:1].upper() + names[0][1:], _within_sentence(names[1])
     if not all(map(math.isfinite, numbers)):
         return f"{subject}: the association with {outcome} could not be estimated. Inconclusive."
     _, low, high = numbers
@@ -208,9 +207,14 @@ def _sentence(
         sign = "positively" if low > 0 else "negatively"
         opening = f"{subject} is {sign} associated with {outcome} ({interval})"
     else:
-        opening = f"No association of {subject[:1].lower()}{subject[1:]} with {outcome} is "
+        opening = f"No association of {_within_sentence(subject)} with {outcome} is "
         opening += f"established ({interval})"
     return f"{opening}{_ground(claim, decided, (low, high), size)}"
+
+
+def _within_sentence(label: str) -> str:
+    """Return a label without its capital, unless it starts with an abbreviation."""
+    return label if label[1:2].isupper() else label[:1].lower() + label[1:]
 
 
 def _ground(claim: Claim, decided: Verdict, interval: tuple[float, float], size: str) -> str:

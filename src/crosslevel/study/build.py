@@ -24,7 +24,6 @@ _MANIFEST, _VALUES, _TABLES, _PRIVATE = "manifest.json", "values.json", "tables"
 _PACKAGES = (
     "numpy",
     "pandas",
-    "pingouin",
     "pyarrow",
     "pydantic",
     "ruamel.yaml",
