@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
 import click
 import typer
 
 from crosslevel.errors import CrosslevelError
 from crosslevel.version import __version__
+
+_GROUPS = ("study", "report", "instrument")  # each registers its commands on `app`, in this order
 
 app = typer.Typer(
     name="crosslevel",
@@ -41,9 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
     0: done. 1: the data or the study is wrong; the message says where and what would do.
     2: the command itself was used wrongly.
     """
-    from crosslevel.cli import instrument, report, study  # each registers its commands on `app`
-
-    _ = (instrument, report, study)
+    for group in _GROUPS:
+        import_module(f"crosslevel.cli.{group}")
     try:
         outcome = app(args=arguments, standalone_mode=False)
         return outcome if isinstance(outcome, int) else 0
