@@ -42,7 +42,7 @@ def effects(objective: Objective, problem: Conditioned, optimum: Optimum) -> tup
 
     b = Sigma Z'P y; Var(b | y, beta, theta) = s2 T (I - T'QT) T', as lme4's `condVar`.
     """
-    pieces = objective.pieces(optimum.theta)
+    pieces = optimum.evaluation.pieces()
     sigma2 = optimum.profile.sigma2 * problem.scale**2
     made = []
     triangles = objective.parameters.unpack(optimum.theta)

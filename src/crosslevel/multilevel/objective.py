@@ -11,11 +11,11 @@ and run over all groups at once.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
 from crosslevel.multilevel.coding import Floats
 from crosslevel.multilevel.parameters import Parameters
@@ -57,6 +57,20 @@ class Pieces:
     Q: tuple[Floats, ...]
 
 
+class Evaluation(Protocol):
+    """A criterion evaluated at one theta; derivatives and pieces are made when asked for."""
+
+    @property
+    def profile(self) -> Profile:
+        """The profiled fit."""
+
+    def derivatives(self) -> Derivatives:
+        """Return gradient and Hessian."""
+
+    def pieces(self) -> Pieces:
+        """Return the per-group quantities that random effects and inference need."""
+
+
 class Objective(Protocol):
     """What the optimiser and the inference ask of a structure."""
 
@@ -64,30 +78,29 @@ class Objective(Protocol):
     def parameters(self) -> Parameters:
         """The free entries of theta."""
 
-    def profile(self, theta: Floats) -> Profile:
-        """Return the profiled fit at theta."""
+    @property
+    def reml(self) -> bool:
+        """Whether the criterion is the restricted one."""
 
-    def derivatives(self, theta: Floats) -> Derivatives:
-        """Return gradient and Hessian at theta."""
-
-    def pieces(self, theta: Floats) -> Pieces:
-        """Return the per-group quantities that random effects and inference need."""
+    def at(self, theta: Floats) -> Evaluation:
+        """Return the criterion evaluated at theta."""
 
 
 def profiled(M: Floats, log_det: float, *, n: int, reml: bool) -> Profile:
     """Return the profiled fit from M = [X y]'V^-1[X y] and log|V|."""
     P = len(M) - 1
-    L = np.linalg.cholesky(M[:P, :P])
-    F = solve_triangular(L, np.eye(P), lower=True) if P else np.zeros((0, 0))
-    z = F @ M[:P, P]
-    rho2 = float(M[P, P] - z @ z)
     nn = float(n - P if reml else n)
+    L = np.linalg.cholesky(M[:P, :P])
+    half = np.linalg.inv(L)
+    z = half @ M[:P, P]
+    rho2 = float(M[P, P] - z @ z)
+    beta, F = half.T @ z, half.T @ half
     if not rho2 > 0.0:
-        return Profile(np.inf, F.T @ z, F.T @ F, rho2, nn)
-    criterion = log_det + nn * (1.0 + float(np.log(2.0 * np.pi * rho2 / nn)))
+        return Profile(np.inf, beta, F, rho2, nn)
+    criterion = log_det + nn * (1.0 + math.log(2.0 * math.pi * rho2 / nn))
     if reml:
-        criterion += 2.0 * float(np.log(np.diag(L)).sum())
-    return Profile(criterion, F.T @ z, F.T @ F, rho2, nn)
+        criterion += 2.0 * float(np.log(L.diagonal()).sum())
+    return Profile(criterion, beta, F, rho2, nn)
 
 
 def cholesky(K: Floats) -> Floats:
@@ -130,16 +143,6 @@ def inner_factor(R: Floats, T: Floats) -> Floats:
 
 
 @dataclass(frozen=True, slots=True)
-class _State:
-    """Everything at one theta that profile, derivatives and pieces share."""
-
-    T: Floats
-    profile: Profile
-    S: Floats
-    Q_sum: Floats
-
-
-@dataclass(frozen=True, slots=True)
 class SingleObjective:
     """The criterion of a model with one grouping factor."""
 
@@ -147,64 +150,69 @@ class SingleObjective:
     parameters: Parameters
     reml: bool
 
-    def profile(self, theta: Floats) -> Profile:
-        """Return the profiled fit at theta. Costs O(J p^2 (p + P))."""
-        return self._state(theta).profile
-
-    def pieces(self, theta: Floats) -> Pieces:
-        """Return g, C and Q per group."""
-        g, C, Q = _pieces(self._state(theta))
-        return Pieces((g,), (C,), (Q,))
-
-    def derivatives(self, theta: Floats) -> Derivatives:
-        """Return the gradient and the exact Hessian; all traces are Gram products over groups."""
-        state = self._state(theta)
-        T, profile = state.T, state.profile
-        F, c = profile.F, profile.nn / profile.rho2
-        g, C, Q = _pieces(state)
-        E = products(np.einsum("kuj,uv->kvj", C, F), C) if self.reml else np.zeros_like(Q)
-        M = state.Q_sum - E.sum(axis=2) - c * (g @ g.T)
-        S = self.parameters.directions(0, T)
-        h = np.einsum("kab,auj,bj->ku", S, C, g, optimize=True)
-        Sg = np.einsum("kab,bj->kaj", S, g)
-        q = np.einsum("kaj,aj->k", Sg, g)
-        curve = np.einsum("kaj,lbj,abj->kl", Sg, Sg, Q, optimize=True) - h @ F @ h.T
-        trace = _trace(S, Q - E) - _trace(S, E)
-        if self.reml:
-            A = np.einsum("kab,auj,bvj->kuv", S, C, C, optimize=True) @ F
-            trace += np.einsum("kuv,lvu->kl", A, A)
-        hessian = 2.0 * c * curve - trace - (c * c / profile.nn) * np.outer(q, q)
-        rows, columns = self.parameters.row, self.parameters.column
-        hessian += 2.0 * M[np.ix_(rows, rows)] * (columns[:, None] == columns)
-        gradient = 2.0 * (M @ T)[rows, columns]
-        return Derivatives(gradient, hessian, (M,), q)
-
-    def _state(self, theta: Floats) -> _State:
+    def at(self, theta: Floats) -> SingleEvaluation:
+        """Return the criterion evaluated at theta. Costs O(J p^2 (p + P))."""
         stats = self.statistics
         (T,) = self.parameters.unpack(theta)
         p = len(T)
         L = inner_factor(stats.R, T)
-        columns = np.concatenate([stats.R.transpose(1, 0, 2), stats.c])
-        S = forward(L, columns)
-        flat = S.reshape(len(S), -1)
-        G = flat @ flat.T
-        log_det = 2.0 * float(sum(np.log(L[a, a]).sum() for a in range(p)))
-        profile = profiled(stats.W + G[p:, p:], log_det, n=stats.n, reml=self.reml)
-        return _State(T, profile, S, G[:p, :p])
+        S = forward(L, np.concatenate([stats.R.transpose(1, 0, 2), stats.c]))
+        flat = S[p:].reshape(len(S) - p, -1)
+        log_det = 2.0 * sum(float(np.log(L[a, a]).sum()) for a in range(p))
+        profile = profiled(stats.W + flat @ flat.T, log_det, n=stats.n, reml=self.reml)
+        return SingleEvaluation(self, T, profile, S)
 
 
-def _pieces(state: _State) -> tuple[Floats, Floats, Floats]:
-    p = len(state.T)
-    R = state.S[:p]
-    C_all = products(R, state.S[p:])
-    C = C_all[:, :-1]
-    g = C_all[:, -1] - np.einsum("kuj,u->kj", C, state.profile.beta)
-    return g, C, products(R, R)
+@dataclass(frozen=True, slots=True)
+class SingleEvaluation:
+    """One theta: T (p, p) and S (p + P + 1, p, J), the columns L_j^-1 [R_j c_j]."""
+
+    objective: SingleObjective
+    T: Floats
+    profile: Profile
+    S: Floats
+
+    def pieces(self) -> Pieces:
+        """Return g, C and Q per group."""
+        p = len(self.T)
+        R = self.S[:p]
+        C_all = products(R, self.S[p:])
+        C = C_all[:, :-1]
+        g = C_all[:, -1] - self.profile.beta @ C
+        return Pieces((g,), (C,), (products(R, R),))
+
+    def derivatives(self) -> Derivatives:
+        """Return the gradient and the exact Hessian; all traces are Gram products over groups."""
+        pieces = self.pieces()
+        g, C, Q = pieces.g[0], pieces.C[0], pieces.Q[0]
+        T, profile, free = self.T, self.profile, self.objective.parameters
+        F, c, p, P = profile.F, profile.nn / profile.rho2, len(self.T), len(profile.beta)
+        S = free.directions(0, T)
+        K = len(S)
+        Sg = (S.reshape(K * p, p) @ g).reshape(K, p, -1)
+        q = Sg.reshape(K, -1) @ g.ravel()
+        h = Sg.reshape(K, -1) @ C.transpose(0, 2, 1).reshape(g.size, P)
+        half = products(Sg, self.S[:p].transpose(1, 0, 2)).reshape(K, -1)
+        hessian = 2.0 * c * (half @ half.T - h @ F @ h.T) - (c * c / profile.nn) * np.outer(q, q)
+        if self.objective.reml:
+            E = products(np.matmul(F, C), C)
+            flat = C.reshape(p * P, C.shape[2])
+            A = np.tensordot(S, (flat @ flat.T).reshape(p, P, p, P), axes=([1, 2], [0, 2])) @ F
+            own = A.reshape(K, -1) @ A.transpose(0, 2, 1).reshape(K, -1).T
+            hessian -= trace_products(S, Q - E) - trace_products(S, E) + own
+            total = (Q - E).sum(axis=2)
+        else:
+            hessian -= trace_products(S, Q)
+            total = Q.sum(axis=2)
+        M = total - c * (g @ g.T)
+        hessian += 2.0 * M[free.row[:, None], free.row] * (free.column[:, None] == free.column)
+        return Derivatives(2.0 * (M @ T)[free.row, free.column], hessian, (M,), q)
 
 
-def _trace(S: Floats, U: Floats) -> Floats:
-    """Return sum_j tr(S_k U_j S_l U_j) over all pairs of directions."""
-    p = len(U)
+def trace_products(S: Floats, U: Floats) -> Floats:
+    """Return sum_j tr(S_k U_j S_l U_j) for directions S (K, p, p) and U (p, p, J)."""
+    p, K = len(U), len(S)
     flat = U.reshape(p * p, -1)
-    G = (flat @ flat.T).reshape(p, p, p, p)
-    return np.asarray(np.einsum("kab,bcda,lcd->kl", S, G, S, optimize=True))
+    G = (flat @ flat.T).reshape(p, p, p, p).transpose(3, 0, 1, 2).reshape(p * p, p * p)
+    rows = S.reshape(K, p * p)
+    return np.asarray(rows @ G @ rows.T)

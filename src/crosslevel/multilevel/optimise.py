@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from crosslevel.multilevel.coding import Floats
-from crosslevel.multilevel.objective import Derivatives, Objective, Profile
+from crosslevel.multilevel.objective import Derivatives, Evaluation, Objective, Profile
 from crosslevel.multilevel.parameters import Parameters
 
 DECREMENT = 1e-10  # of the criterion, whose unit is twice a log-likelihood
@@ -38,12 +38,17 @@ class Optimum:
     """Where the optimiser ended: status "converged", "boundary" or "not converged", and why."""
 
     theta: Floats
-    profile: Profile
+    evaluation: Evaluation
     derivatives: Derivatives
     status: str
     reason: str
     singular: tuple[int, ...]
     log: tuple[Step, ...]
+
+    @property
+    def profile(self) -> Profile:
+        """The profiled fit at the optimum."""
+        return self.evaluation.profile
 
 
 def minimise(objective: Objective, start: Floats) -> Optimum:
@@ -83,30 +88,27 @@ def _certified(objective: Objective, start: Floats) -> Optimum:
 
 def _descend(objective: Objective, theta: Floats, log: tuple[Step, ...]) -> Optimum:
     """Take Newton steps until the decrement is small."""
-    profile, reason = objective.profile(theta), f"no convergence in {STEPS} steps"
+    here, reason = objective.at(theta), f"no convergence in {STEPS} steps"
     steps, status = list(log), "not converged"
-    derivatives = objective.derivatives(theta)
+    derivatives = here.derivatives()
     for _ in range(STEPS):
         direction, decrement, curved = _direction(derivatives)
         radius = max(1.0, 2.0 * float(np.abs(theta).max(initial=0.0)))
         direction *= min(1.0, radius / max(float(np.abs(direction).max(initial=0.0)), 1e-300))
-        found = _line_search(
-            objective, theta, profile, direction, float(derivatives.gradient @ direction)
-        )
+        slope = float(derivatives.gradient @ direction)
+        found = _line_search(objective, theta, here.profile, direction, slope)
         if found is None:
-            small = decrement < 1e-6 * max(1.0, 1e-8 * abs(profile.criterion))
+            small = decrement < 1e-6 * max(1.0, 1e-8 * abs(here.profile.criterion))
             status = "converged" if small else "not converged"
-            reason = (
-                "" if small else f"no lower criterion along the step (decrement {decrement:.1e})"
-            )
+            reason = "" if small else f"no lower criterion along a step of {decrement:.1e}"
             break
-        theta, profile, length = found
-        steps.append(Step(profile.criterion, decrement, length))
-        derivatives = objective.derivatives(theta)
+        theta, here, length = found
+        steps.append(Step(here.profile.criterion, decrement, length))
+        derivatives = here.derivatives()
         if decrement < DECREMENT and not curved:
             status, reason = "converged", ""
             break
-    return Optimum(theta, profile, derivatives, status, reason, (), tuple(steps))
+    return Optimum(theta, here, derivatives, status, reason, (), tuple(steps))
 
 
 def _direction(derivatives: Derivatives) -> tuple[Floats, float, bool]:
@@ -127,14 +129,14 @@ def _direction(derivatives: Derivatives) -> tuple[Floats, float, bool]:
 
 def _line_search(
     objective: Objective, theta: Floats, profile: Profile, direction: Floats, slope: float
-) -> tuple[Floats, Profile, float] | None:
+) -> tuple[Floats, Evaluation, float] | None:
     """Return the first point along a halved step that is lower by enough, or None."""
     noise = NOISE * max(1.0, abs(profile.criterion))
     length = 1.0
     for _ in range(40):
         trial = theta + length * direction
-        found = objective.profile(trial)
-        if found.criterion <= profile.criterion + 1e-4 * length * slope + noise:
+        found = objective.at(trial)
+        if found.profile.criterion <= profile.criterion + 1e-4 * length * slope + noise:
             return trial, found, length
         length *= 0.5
     return None
@@ -155,13 +157,11 @@ def _snapped(objective: Objective, optimum: Optimum) -> Optimum:
     if not changed:
         return optimum
     theta = parameters.pack(triangles)
-    profile = objective.profile(theta)
-    if (
-        profile.criterion
-        > optimum.profile.criterion + 1e-9 * max(1.0, abs(profile.criterion)) * 0.1
-    ):
+    here = objective.at(theta)
+    allowed = 1e-10 * max(1.0, abs(optimum.profile.criterion))
+    if here.profile.criterion > optimum.profile.criterion + allowed:
         return optimum
-    return replace(optimum, theta=theta, profile=profile, derivatives=objective.derivatives(theta))
+    return replace(optimum, theta=theta, evaluation=here, derivatives=here.derivatives())
 
 
 def _semidefinite(sigma: Floats, parameters: Parameters, factor: int) -> Floats:
@@ -197,7 +197,7 @@ def _opened(objective: Objective, optimum: Optimum) -> Floats | None:
                 trial = list(triangles)
                 trial[f] = _semidefinite(sigma, parameters, f)
                 theta = parameters.pack(trial)
-                lower = objective.profile(theta).criterion
+                lower = objective.at(theta).profile.criterion
                 if lower < optimum.profile.criterion - 1e-8:
                     return theta
     return None

@@ -7,11 +7,12 @@ within-group variation survives). Rows are never sorted: every sum is a bincount
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array
 
 from crosslevel.multilevel.coding import Codes, Floats
 
@@ -50,17 +51,34 @@ class SeveralFactors:
     W_ra: Floats
     shapes: tuple[tuple[int, int], ...]
 
+    @property
+    def rows(self) -> npt.NDArray[np.int64]:
+        """The eliminated group of each stored value, (nnz,)."""
+        return np.repeat(np.arange(len(self.indptr) - 1), np.diff(self.indptr))
+
+    def sparse(self, values: Floats) -> csr_array:
+        """Return stored values (nnz,) as a sparse (J, q) matrix."""
+        shape = (len(self.indptr) - 1, len(self.W_rr))
+        return csr_array((values, self.indices, self.indptr), shape=shape)
+
+    def spans(self) -> Iterator[tuple[slice, int, int]]:
+        """Yield the place, components and levels of each factor that is not eliminated."""
+        start = 0
+        for p, J in self.shapes:
+            yield slice(start, start + p * J), p, J
+            start += p * J
+
 
 def one_factor(codes: Codes, J: int, *, Z: Floats, A: Floats) -> OneFactor:
     """Return the statistics of one grouping factor. Costs O(n p (p + m))."""
-    return _eliminate(codes, J, Z, A)[0]
+    return eliminate(codes, J, Z, A)[0]
 
 
 def several_factors(
     codes: Sequence[Codes], levels: Sequence[int], *, Z: Sequence[Floats], A: Floats
 ) -> SeveralFactors:
     """Return the statistics of several factors; the first of each sequence is eliminated."""
-    first, Q, residual = _eliminate(codes[0], levels[0], Z[0], A)
+    first, Q, residual = eliminate(codes[0], levels[0], Z[0], A)
     rows, columns, values, start = [], [], [], 0
     starts = []
     for code, J, z in zip(codes[1:], levels[1:], Z[1:], strict=True):
@@ -84,7 +102,7 @@ def several_factors(
     return SeveralFactors(first, indptr, column, c, W_rr, W_ra, shapes)
 
 
-def _eliminate(codes: Codes, J: int, Z: Floats, A: Floats) -> tuple[OneFactor, Floats, Floats]:
+def eliminate(codes: Codes, J: int, Z: Floats, A: Floats) -> tuple[OneFactor, Floats, Floats]:
     """Return statistics, the orthonormal columns Q (p, n) and the residuals of A (m, n)."""
     p = len(Z)
     R = np.zeros((p, p, J))
@@ -139,8 +157,6 @@ def _gram(
 def _sparse_gram(
     indptr: npt.NDArray[np.int64], indices: npt.NDArray[np.int64], values: Floats, size: int
 ) -> Floats:
-    from scipy.sparse import csr_array
-
     S = csr_array((values, indices, indptr), shape=(len(indptr) - 1, size))
     return np.asarray((S.T @ S).toarray())
 

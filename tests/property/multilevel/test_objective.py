@@ -72,7 +72,7 @@ def _dense(
 @given(SHAPES)
 def test_blocked_equals_dense(shape: dict) -> None:
     objective, theta, X, y, factors = _case(shape)
-    ours = objective.profile(theta).criterion
+    ours = objective.at(theta).profile.criterion
     assert ours == pytest.approx(_dense(objective, theta, X, y, factors), rel=1e-9, abs=1e-8)
 
 
@@ -80,7 +80,7 @@ def test_blocked_equals_dense(shape: dict) -> None:
 @given(SHAPES)
 def test_gradient_and_hessian_equal_differences(shape: dict) -> None:
     objective, theta, X, y, factors = _case(shape)
-    made = objective.derivatives(theta)
+    made = objective.at(theta).derivatives()
     step = 1e-5
     ends = [(theta + step * e, theta - step * e) for e in np.eye(len(theta))]
     slope = [
@@ -88,7 +88,8 @@ def test_gradient_and_hessian_equal_differences(shape: dict) -> None:
         for a, b in ends
     ]
     curve = [
-        (objective.derivatives(a).gradient - objective.derivatives(b).gradient) / (2 * step)
+        (objective.at(a).derivatives().gradient - objective.at(b).derivatives().gradient)
+        / (2 * step)
         for a, b in ends
     ]
     size = 1.0 + np.abs(slope).max()

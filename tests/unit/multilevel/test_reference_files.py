@@ -1,4 +1,4 @@
-"""The reference files are the ones their manifest describes, and the manifest describes them all."""
+"""The reference files are the ones their manifest describes, and it describes them all."""
 
 from __future__ import annotations
 

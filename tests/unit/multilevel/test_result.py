@@ -123,7 +123,7 @@ def test_offset_moves_the_outcome() -> None:
 
 
 def test_a_common_weight_only_rescales_sigma() -> None:
-    """sigma^2 / 2 is the residual variance of a row of weight two: the same model in other words."""
+    """sigma^2 / 2 is the residual variance of a row of weight two: the same model."""
     frame = data("sleepstudy").assign(w=2.0)
     weighted = fit("Reaction ~ Days + (1 | Subject)", frame, weights="w", method="ml")
     plain = fit("Reaction ~ Days + (1 | Subject)", frame, method="ml")
