@@ -38,6 +38,7 @@ PERCEIVED = {
     "within(perceived_reward_control, unit)": "Perceived reward and control use, within units",
     "between(perceived_reward_control, unit)": "Perceived reward and control use, between units",
 }
+REFERENCE = "Standard normal distribution. Nothing corrects for the number of groups."
 UNIT_NAMES = [f"unit-{n:03d}" for n in range(1, 61)]
 
 
@@ -308,7 +309,7 @@ def _fits(rng: np.random.Generator) -> pd.DataFrame:
     rows = []
     for model, label in labels.items():
         for estimator in ("multilevel",):
-            rows.append(
+            rows.append(  # noqa: PERF401
                 {
                     "model": model, "label": label, "role": roles[model],
                     "outcome": "goal_learning", "outcome_label": "Goal-based learning",
@@ -319,7 +320,7 @@ def _fits(rng: np.random.Generator) -> pd.DataFrame:
                     "log_likelihood": -rng.uniform(1500, 2000),
                     "aic": rng.uniform(3000, 4000), "bic": rng.uniform(3000, 4000),
                     "sigma": rng.uniform(0.5, 0.7), "status": "converged", "status_text": "",
-                    "rows_dropped": 51, "terms_dropped": "", "reference": "Standard normal distribution. Nothing corrects for few groups.",
+                    "rows_dropped": 51, "terms_dropped": "", "reference": REFERENCE,
                 }
             )  # fmt: skip
     return pd.DataFrame(rows)

@@ -84,7 +84,7 @@ class Session:
 
     def _failed(self, cell: Cell, error: BaseException) -> RenderError:
         """Say which cell stopped, on which line, and why."""
-        line = cell.line + _line_in_cell(error)
+        line = cell.code_line - 1 + _line_in_cell(error)
         name = f"cell '{cell.label}'" if cell.label else "a cell"
         found = f"{name} stopped: {type(error).__name__}: {error}"
         return RenderError("A cell cannot be run.", [Problem(self._document.where(line), found)])

@@ -70,6 +70,7 @@ def _subset(face: Face, characters: str) -> bytes:
     cutter.subset(font)
     target = io.BytesIO()
     subset.save_font(font, target, options)
+    font.close()
     return target.getvalue()
 
 

@@ -80,7 +80,34 @@ def interval(low: float | None, high: float | None, *, decimals: int = 2) -> str
     return f"[{number(low, decimals=decimals)}, {number(high, decimals=decimals)}]"
 
 
-def estimate_text(estimate: float, low: float, high: float, *, conf_level: float) -> str:
+def decimals_for(std_error: float | None) -> int:
+    """Return how many decimals an estimate with this standard error deserves: two to four.
+
+    Examples
+    --------
+    >>> decimals_for(0.04), decimals_for(0.004), decimals_for(0.0004)
+    (2, 3, 4)
+    """
+    if _missing(std_error) or float(std_error) >= 0.01:  # type: ignore[arg-type]
+        return 2
+    return 3 if float(std_error) >= 0.001 else 4  # type: ignore[arg-type]
+
+
+def with_error(estimate: float | None, std_error: float | None) -> str:
+    """Return an estimate with its standard error in brackets.
+
+    Examples
+    --------
+    >>> with_error(-0.213, 0.04), with_error(0.0021, 0.004)
+    ('−0.21 (0.04)', '0.002 (0.004)')
+    """
+    decimals = decimals_for(std_error)
+    return f"{number(estimate, decimals=decimals)} ({number(std_error, decimals=decimals)})"
+
+
+def estimate_text(
+    estimate: float, low: float, high: float, *, conf_level: float, decimals: int = 2
+) -> str:
     """Return an estimate and its interval in words.
 
     Examples
@@ -89,4 +116,5 @@ def estimate_text(estimate: float, low: float, high: float, *, conf_level: float
     '0.21 (95% interval 0.12 to 0.31)'
     """
     level = f"{100 * conf_level:g}%"
-    return f"{number(estimate)} ({level} interval {number(low)} to {number(high)})"
+    shown = [number(value, decimals=decimals) for value in (estimate, low, high)]
+    return f"{shown[0]} ({level} interval {shown[1]} to {shown[2]})"

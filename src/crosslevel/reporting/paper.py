@@ -96,7 +96,7 @@ def _figure(node: Node) -> list[Node]:
     image = inside[0]["c"][0]
     alt = "".join(" " if n["t"] == "Space" else n["c"] for n in image["c"][1])
     picture = f"image({quoted(image['c'][2][0])}, alt: {quoted(alt)})"
-    opening = f"#figure(placement: auto, {picture}, caption: ["
+    opening = f"#figure(placement: top, {picture}, caption: ["
     words = caption[0]["c"]
     closing = f"]) <{attrs[0]}>"
     return [

@@ -63,12 +63,13 @@ class Prose:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One Python cell: its options, its code, and the line its fence stands on."""
+    """One Python cell: its options, its code, and the lines its fence and its code stand on."""
 
     label: str
     options: Mapping[str, Any]
     source: str
     line: int
+    code_line: int
 
     @property
     def kind(self) -> str:
@@ -245,8 +246,12 @@ def _cell(path: Path, lines: Sequence[str], number: int, problems: list[Problem]
         line_number = number + 1 + getattr(getattr(error, "problem_mark", None), "line", 0)
         problems.append(Problem(f"{path.name}:{line_number}", f"the options: {_brief(error)}", ""))
     problems += _unknown(path, options, CELL_OPTIONS, number + 1, "cell option")
-    source = "\n" * len(head) + "\n".join(lines[len(head) :])
-    cell = Cell(str(options.get("label", "")), options, source, number)
+    code = list(lines[len(head) :])
+    while code and not code[0].strip():
+        code.pop(0)
+    first = number + 1 + len(lines) - len(code)
+    label = str(options.get("label", ""))
+    cell = Cell(label, options, "\n".join(code), number, first)
     problems += _promises(path, cell)
     return cell
 

@@ -139,8 +139,8 @@ def open_fresh_build(folder: Path) -> Build:
 
 def _write(pages: Mapping[str, bytes], folder: Path, stem: str) -> list[Path]:
     """Replace the files of a report, each in one step, after all of them exist in full."""
-    if folder.parent.exists() and not folder.parent.is_dir():
-        raise RenderError(f"{folder.parent} is a file; it must be a folder.")
+    if folder.exists() and not folder.is_dir():
+        raise RenderError(f"{folder} is a file; it must be a folder.")
     folder.mkdir(parents=True, exist_ok=True)
     waiting: list[tuple[Path, Path]] = []
     try:
@@ -151,6 +151,8 @@ def _write(pages: Mapping[str, bytes], folder: Path, stem: str) -> list[Path]:
             beside.write_bytes(content)
         for beside, target in waiting:
             os.replace(beside, target)  # noqa: PTH105 (atomic on every system)
+    except OSError as error:
+        raise RenderError(f"The report in {folder} cannot be written: {error}") from error
     finally:
         for beside, _ in waiting:
             with contextlib.suppress(OSError):

@@ -13,7 +13,7 @@ import pandas as pd
 
 from crosslevel.errors import RenderError, did_you_mean
 from crosslevel.reporting.markdown import Block, Code, Inline, escape
-from crosslevel.reporting.numbers import count, estimate_text, number, percent
+from crosslevel.reporting.numbers import count, decimals_for, estimate_text, number, percent
 from crosslevel.reporting.tables import Tables
 from crosslevel.study.build import Build, open_build
 
@@ -79,6 +79,7 @@ class Report:
             row["conf_low"],
             row["conf_high"],
             conf_level=self.build.manifest.conf_level,
+            decimals=decimals_for(row["std_error"]),
         )
         return Inline(text)
 
@@ -86,6 +87,15 @@ class Report:
         """Return the formula of a model."""
         where = {"model": model or self.tables.main_model, "estimator": "multilevel"}
         return Code(str(self._row("fits", where)["formula"]))
+
+    def rule(self) -> Inline:
+        """Return how a unit with several managers gets its scores, in words after `has`."""
+        rules = {
+            "mean-of-managers": "the mean of their scores",
+            "sole": "no managers' scores, because the study asks for one manager per unit",
+        }
+        rule = str(self.build.value("rule"))
+        return Inline(rules.get(rule, rule))
 
     def minimum(self) -> Inline:
         """Return the fewest people a unit may have and still be shown."""

@@ -6,6 +6,8 @@ from crosslevel.reporting.page import Page, numbered_caption, take_number
 from crosslevel.reporting.tree import Node, attributes, div
 from crosslevel.reporting.word_reference import reference
 
+LONG = 22
+"""Rows from which on a table may run over the end of a page."""
 _WARM = {"callout-warning", "callout-important", "callout-caution"}
 _EMPTY: Node = {"t": "Para", "c": [{"t": "Str", "c": "\u00a0"}]}
 _STYLES = {"abstract": "Abstract", "table-note": "Table Note"}
@@ -46,9 +48,11 @@ def _table(node: Node) -> None:
     rows = list(head[1])
     for body in bodies:
         rows += [*body[2], *body[3]]
-    for row in rows:
+    kept = len(rows) <= LONG
+    for i, row in enumerate(rows):
+        name = "Table Text Kept" if kept and i < len(rows) - 1 else "Table Text"
+        style = attributes(pairs=[("custom-style", name)])
         for cell in row[1]:
-            style = attributes(pairs=[("custom-style", "Table Text")])
             cell[4] = [div(style, _paragraphs(cell[4]) or [_EMPTY])]
 
 

@@ -80,6 +80,7 @@ STYLES = (
     _Style("Image Caption", font=_SANS, size=18, color=_MUTE, before=60, after=280, line=245),
     _Style("Captioned Figure", before=200, after=0, keep_next=True),
     _Style("Table Text", font=_SANS, size=17, before=20, after=20, line=240),
+    _Style("Table Text Kept", font=_SANS, size=17, before=20, after=20, line=240, keep_next=True),
     _Style("Table Note", font=_SANS, size=16, color=_MUTE, before=60, after=240, line=240),
     _Style("Callout Title", font=_SANS, size=20, bold=True, color=_ACCENT, before=160, after=0,
            keep_next=True, extra=_bars(_ACCENT)),
@@ -91,6 +92,9 @@ STYLES = (
     _Style("Header", font=_SANS, size=16, color=_MUTE, after=0),
     _Style("Footer", font=_SANS, size=16, color=_MUTE, after=0),
 )  # fmt: skip
+_CODE = f"""<w:style {_NAMESPACES} w:type="character" w:customStyle="1" w:styleId="VerbatimChar">
+<w:name w:val="Verbatim Char"/><w:rPr><w:rFonts w:ascii="Consolas" w:hAnsi="Consolas"
+w:cs="Consolas"/><w:sz w:val="18"/></w:rPr></w:style>"""
 _TABLE = f"""<w:style {_NAMESPACES} w:type="table" w:default="1" w:styleId="Table">
 <w:name w:val="Table"/><w:qFormat/>
 <w:tblPr><w:tblBorders><w:top w:val="single" w:sz="10" w:space="0" w:color="{_INK}"/>
@@ -134,6 +138,8 @@ def _styles(xml: bytes) -> bytes:
         root.append(ET.fromstring(_paragraph_style(identifier, style)))  # noqa: S314
     root.remove(existing["Table"])
     root.append(ET.fromstring(_TABLE))  # noqa: S314
+    root.append(ET.fromstring(_CODE))  # noqa: S314
+    root.remove(existing["VerbatimChar"])
     hyperlink = existing["Hyperlink"].find(f"{{{_W}}}rPr/{{{_W}}}color")
     if hyperlink is not None:
         hyperlink.attrib.clear()

@@ -96,7 +96,7 @@ def unit_effects(build: Build, model: str) -> Figure:
         raise RenderError(f"The build has no unit effects for model '{name}'.")
     apart = (frame["conf_low"] > 0) | (frame["conf_high"] < 0)
     with styled():
-        figure = sheet(WIDTH, 2.9)
+        figure = sheet(WIDTH, 2.6)
         axes = figure.subplots()
         axes.axhline(0, color=MUTE, linewidth=0.7, zorder=0)
         for color, part in ((MUTE, frame[~apart]), (ACCENT, frame[apart])):

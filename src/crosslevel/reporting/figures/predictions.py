@@ -24,7 +24,7 @@ def draw(build: Build, model: str) -> Figure:
         raise RenderError(f"The build has no predictions for model '{name}'.")
     terms = list(dict.fromkeys(frame["term"]))
     with styled():
-        figure = sheet(WIDTH, 2.9)
+        figure = sheet(WIDTH, 2.6)
         panels = figure.subplots(1, len(terms), sharey=True, squeeze=False)[0]
         for i, (axes, term) in enumerate(zip(panels, terms, strict=True)):
             part = frame[frame["term"] == term].sort_values("x")

@@ -97,7 +97,7 @@ def aggregation(build: Build) -> Table:
         "agreement within a unit against a uniform null distribution; the last but one column is "
         "the share of units at 0.70 or above."
     )
-    widths = (28, 8, 8, 9, 16, 9, 9, 9, 9)
+    widths = (33, 8, 8, 9, 16, 9, 10, 9, 9)
     return Table(header, rows, align="lrrrrrrrr", widths=widths, note=note)
 
 

@@ -8,7 +8,14 @@ import pandas as pd
 
 from crosslevel.errors import RenderError, did_you_mean
 from crosslevel.reporting.markdown import Cells, Table, section
-from crosslevel.reporting.numbers import count, interval, number, p_value
+from crosslevel.reporting.numbers import (
+    count,
+    decimals_for,
+    interval,
+    number,
+    p_value,
+    with_error,
+)
 from crosslevel.study.build import Build
 
 _EXPECTED = {"positive": "Positive", "negative": "Negative"}
@@ -84,14 +91,12 @@ def model(build: Build, name: str) -> Table:
     pooled_df = float(next(iter(pooled.values()))["df"]) if pooled else None
     rows += _variance_rows(build, name)
     rows += _fit_rows(build, name)
-    header = (
-        "", "Multilevel b (SE)", f"{level} interval", "p", "OLS b (SE)", f"{level} interval", "p",
-    )  # fmt: skip
+    header = ("", "Multilevel", f"{level} interval", "p", "OLS", f"{level} interval", "p")
     return Table(
         header,
         tuple(rows),
         align="lrrrrrr",
-        widths=(31, 15, 15, 8, 15, 15, 8),
+        widths=(32, 14, 16, 8, 14, 16, 8),
         note=_model_note(build, name, pooled_df),
     )
 
@@ -100,9 +105,10 @@ def _estimates(row: pd.Series | None) -> tuple[str, str, str]:
     """Estimate with its standard error, interval, p value; blanks for a term that is not there."""
     if row is None:
         return ("", "", "")
+    decimals = decimals_for(row["std_error"])
     return (
-        f"{number(row['estimate'])} ({number(row['std_error'])})",
-        interval(row["conf_low"], row["conf_high"]),
+        with_error(row["estimate"], row["std_error"]),
+        interval(row["conf_low"], row["conf_high"], decimals=decimals),
         p_value(row["p_value"]),
     )
 
@@ -119,7 +125,7 @@ def _variance_rows(build: Build, name: str) -> list[Cells]:
             rows.append(_single(label, number(row["correlation"])))
             continue
         label = "Residual" if row["group"] == "Residual" else f"Between {_plural(row['group'])}"
-        if row["term"] not in ("(Intercept)", "", None):
+        if isinstance(row["term"], str) and row["term"] not in ("(Intercept)", ""):
             label = f"{label}: {row['term']}"
         rows.append(_single(label, number(row["std_dev"])))
     return rows
@@ -158,7 +164,7 @@ def _model_note(build: Build, name: str, pooled_df: float | None) -> str:
     fit = fit_of(build, name)
     reference = str(fit["reference"]).partition(". ")[0].rstrip(".")
     texts = [
-        "b: unstandardised coefficient, SE: standard error.",
+        "Entries: unstandardised coefficient (standard error).",
         f"Multilevel: {fit['method']}, {fit['groups']}; reference: {reference}.",
     ]
     if pooled_df is not None:
@@ -183,8 +189,12 @@ def common_source(build: Build) -> Table:
                 Cells(
                     (
                         str(row["source"]),
-                        f"{number(row['estimate'])} ({number(row['std_error'])})",
-                        interval(row["conf_low"], row["conf_high"]),
+                        with_error(row["estimate"], row["std_error"]),
+                        interval(
+                            row["conf_low"],
+                            row["conf_high"],
+                            decimals=decimals_for(row["std_error"]),
+                        ),
                         number(row["standardised"]),
                         interval(row["standardised_low"], row["standardised_high"]),
                     )
