@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from crosslevel.errors import ModelError, Problem
+from crosslevel.multilevel.bases import Basis, contrasts, learnt
 from crosslevel.multilevel.formula import Atom
 
 Floats = npt.NDArray[np.float64]
@@ -21,10 +22,11 @@ Codes = npt.NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class Coding:
-    """What one atom learnt: its levels (None for a number), and group means by group label."""
+    """What one atom learnt: levels (None for a number), group means by label, a curve's basis."""
 
     levels: tuple[str, ...] | None = None
     means: pd.Series | None = None
+    basis: Basis | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +45,40 @@ class Variable:
     def columns(
         self, rows: npt.NDArray[np.bool_] | None, *, full: bool
     ) -> list[tuple[str, Floats]]:
-        """Return the named design columns of these rows: one, or one per level (but the first)."""
+        """Return the named design columns of these rows.
+
+        One for a number, one per piece of a curve; for a category its contrasts, or with `full`
+        one per level.
+        """
         values = self.values if rows is None else self.values[rows]
-        if self.coding.levels is None:
+        if self.coding.basis is not None:
+            made = self.coding.basis.columns(np.asarray(values, dtype=float))
+            return [(f"{self.atom}[{k + 1}]", column) for k, column in enumerate(made)]
+        levels = self.coding.levels
+        if levels is None:
             return [(str(self.atom), np.asarray(values, dtype=float))]
-        levels = list(enumerate(self.coding.levels))[0 if full else 1 :]
-        return [(f"{self.atom}[{level}]", (values == k).astype(float)) for k, level in levels]
+        if full:
+            named = enumerate(levels)
+            return [(f"{self.atom}[{level}]", (values == k).astype(float)) for k, level in named]
+        atom = self.atom
+        coded = contrasts(
+            levels, coding=atom.coding, reference=atom.reference, column=atom.columns[0]
+        )
+        matrix = np.vstack([coded.matrix, np.zeros(len(coded.names))])
+        return [(f"{atom}[{name}]", matrix[values, k]) for k, name in enumerate(coded.names)]
+
+    def used(self, rows: npt.NDArray[np.bool_]) -> Variable:
+        """Return the variable without the levels that no row of `rows` has."""
+        levels = self.coding.levels
+        if levels is None:
+            return self
+        here = self.values[rows]
+        seen = np.bincount(here[here >= 0], minlength=len(levels)) > 0
+        if seen.all():
+            return self
+        lookup = np.append(np.where(seen, np.cumsum(seen) - 1, -1), -1)
+        left = tuple(level for level, there in zip(levels, seen, strict=True) if there)
+        return Variable(self.atom, Coding(left), lookup[self.values].astype(np.intp))
 
 
 def is_number(column: pd.Series) -> bool:
@@ -107,6 +137,10 @@ def evaluate(atom: Atom, frame: pd.DataFrame, known: Coding | None = None) -> Va
         return _centred(atom, frame, known)
     if atom.function in ("log", "sqrt"):
         return Variable(atom, Coding(), _transformed(atom, numbers(column)))
+    if atom.function in ("poly", "ns"):
+        values = numbers(column)
+        made = known or Coding(basis=learnt(atom.function, values, atom.size, text=str(atom)))
+        return Variable(atom, made, values)
     if atom.function == "C" or not is_number(column):
         return _categorical(atom, column, known)
     return Variable(atom, Coding(), numbers(column))

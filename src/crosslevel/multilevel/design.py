@@ -101,6 +101,8 @@ def build(
     extra = {name: numbers(data[name]) for name in named}
     groups = {r.groups: grouping([data[c] for c in r.groups]) for r in formula.random}
     lost, kept = _complete(response, variables, extra, groups, missing)
+    if kept is not None:
+        variables = {atom: variable.used(kept) for atom, variable in variables.items()}
     y = _subset(np.asarray(response.values, dtype=float), kept)
     names, X = matrix(formula.intercept, formula.terms, variables, kept, n=len(y))
     return Design(

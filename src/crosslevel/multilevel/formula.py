@@ -3,7 +3,9 @@
 formula  :=  atom "~" sum                       sum   := ["-"] item (("+" | "-") item)*
 item     :=  "0" | "1" | product | "(" sum ("|" | "||") groups ")"
 product  :=  inter ("*" inter)*                 inter := part (":" part)*
-part     :=  atom | "(" sum ")"                 atom  := column | function "(" column [, column] ")"
+part     :=  atom | "(" sum ")"                 atom  := column | call
+call     :=  function "(" column [, column] [, options] ")"
+options  :=  C(x, treatment | sum | helmert, ref="level"), poly(x, degree), ns(x, df)
 groups   :=  column (("/" | ":") column)*
 """
 
@@ -14,18 +16,28 @@ from dataclasses import dataclass
 from crosslevel.errors import did_you_mean
 from crosslevel.multilevel.tokens import Token, tokens, trouble
 
-FUNCTIONS = {"C": 1, "log": 1, "sqrt": 1, "within": 2, "between": 2}
+FUNCTIONS = {"C": 1, "log": 1, "sqrt": 1, "within": 2, "between": 2, "poly": 1, "ns": 1}
+CODINGS = ("treatment", "sum", "helmert")
 
 
 @dataclass(frozen=True, slots=True)
 class Atom:
-    """One variable of a formula: a column, or a function of one or two columns."""
+    """One variable of a formula: a column, or a function of one or two columns.
+
+    `coding` and `reference` are options of C(), `size` is the number of columns of poly() and ns().
+    """
 
     function: str
     columns: tuple[str, ...]
+    coding: str = "treatment"
+    reference: str = ""
+    size: int = 0
 
     def __str__(self) -> str:
-        inside = ", ".join(self.columns)
+        words = [*self.columns, str(self.size)] if self.size else [*self.columns]
+        words += [self.coding] if self.coding != "treatment" else []
+        words += [f"ref='{self.reference}'"] if self.reference else []
+        inside = ", ".join(words)
         return f"{self.function}({inside})" if self.function else inside
 
 
@@ -221,8 +233,34 @@ class _Parser:
         for _ in range(FUNCTIONS[name.text] - 1):
             self._expect(",", f"{name.text}() takes a column and a grouping column.")
             columns.append(self._column())
+        size = self._size(name.text) if name.text in ("poly", "ns") else 0
+        coding, reference = self._coding() if name.text == "C" else ("treatment", "")
         self._expect(")")
-        return Atom(name.text, tuple(columns))
+        return Atom(name.text, tuple(columns), coding, reference, size)
+
+    def _size(self, function: str) -> int:
+        self._expect(",", f"It takes a column and a number, as in {function}(tenure, 3).")
+        if not self._token.text.isdecimal() or int(self._token.text) < 1:
+            raise self._wrong("a whole number of one or more")
+        return int(self._take().text)
+
+    def _coding(self) -> tuple[str, str]:
+        coding, reference = "treatment", ""
+        while self._token.text == ",":
+            self._take()
+            word = self._token
+            if word.text == "ref":
+                self._take()
+                self._expect("=", "The reference level is written ref='level'.")
+                if self._token.kind not in ("name", "string", "number"):
+                    raise self._wrong("a level such as 'nurse'")
+                reference = self._take().text
+            elif word.kind == "name" and word.text in CODINGS:
+                coding = self._take().text
+            else:
+                hint = did_you_mean(word.text, CODINGS)
+                raise self._wrong(f"{', '.join(CODINGS)} or ref='level'", hint)
+        return coding, reference
 
     def _column(self) -> str:
         if self._token.kind != "name":

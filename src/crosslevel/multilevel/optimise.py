@@ -21,6 +21,7 @@ DECREMENT = 1e-10  # of the criterion, whose unit is twice a log-likelihood
 NOISE = 1e-13  # relative error of one evaluation of the criterion
 SINGULAR = 1e-6  # standard deviation, in units of sigma and of a scaled predictor, tried as zero
 STEPS = 200
+HALVINGS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ def _line_search(
     """Return the first point along a halved step that is lower by enough, or None."""
     noise = NOISE * max(1.0, abs(profile.criterion))
     length = 1.0
-    for _ in range(40):
+    for _ in range(HALVINGS):
         trial = theta + length * direction
         found = objective.at(trial)
         if found.profile.criterion <= profile.criterion + 1e-4 * length * slope + noise:

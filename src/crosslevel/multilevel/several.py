@@ -18,6 +18,7 @@ from itertools import pairwise
 
 import numpy as np
 from scipy.linalg import solve_triangular
+from scipy.linalg.lapack import dpotri
 from scipy.sparse import csr_array
 
 from crosslevel.multilevel.coding import Floats
@@ -149,11 +150,10 @@ class SeveralEvaluation:
     def _parts(self) -> _Parts:
         """Return what derivatives and pieces share."""
         stats, p, P = self.objective.statistics, len(self.T[0]), len(self.profile.beta)
-        q = len(self.root)
-        half = solve_triangular(
-            self.root, left(stats, self.T, np.eye(q)), lower=True, check_finite=False
-        )
-        N_0 = half.T @ half
+        inverse = np.asarray(dpotri(self.root, lower=1)[0])
+        inverse += np.tril(inverse, -1).T
+        turned = tuple(t.T for t in self.T)
+        N_0 = left(stats, turned, left(stats, turned, inverse).T)
         E, F = N_0 @ self.A_ra[:, :P], self.profile.F
         N = np.block([[N_0 + E @ F @ E.T, -E @ F], [-F @ E.T, F]])
         R = self.S[:p]

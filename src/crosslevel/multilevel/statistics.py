@@ -71,14 +71,14 @@ class SeveralFactors:
 
 def one_factor(codes: Codes, J: int, *, Z: Floats, A: Floats) -> OneFactor:
     """Return the statistics of one grouping factor. Costs O(n p (p + m))."""
-    return eliminate(codes, J, Z, A)[0]
+    return _eliminate(codes, J, Z, A)[0]
 
 
 def several_factors(
     codes: Sequence[Codes], levels: Sequence[int], *, Z: Sequence[Floats], A: Floats
 ) -> SeveralFactors:
     """Return the statistics of several factors; the first of each sequence is eliminated."""
-    first, Q, residual = eliminate(codes[0], levels[0], Z[0], A)
+    first, Q, residual = _eliminate(codes[0], levels[0], Z[0], A)
     rows, columns, values, start = [], [], [], 0
     starts = []
     for code, J, z in zip(codes[1:], levels[1:], Z[1:], strict=True):
@@ -102,7 +102,7 @@ def several_factors(
     return SeveralFactors(first, indptr, column, c, W_rr, W_ra, shapes)
 
 
-def eliminate(codes: Codes, J: int, Z: Floats, A: Floats) -> tuple[OneFactor, Floats, Floats]:
+def _eliminate(codes: Codes, J: int, Z: Floats, A: Floats) -> tuple[OneFactor, Floats, Floats]:
     """Return statistics, the orthonormal columns Q (p, n) and the residuals of A (m, n)."""
     p = len(Z)
     R = np.zeros((p, p, J))
@@ -128,6 +128,11 @@ def eliminate(codes: Codes, J: int, Z: Floats, A: Floats) -> tuple[OneFactor, Fl
 
 def _pairs(first: Codes, second: Codes, J: int) -> tuple[Codes, Codes]:
     """Return each row's pair (first, second) as a number, and the pairs as first * J + second."""
+    top = int(first.max()) + 1
+    partner = np.zeros(top, dtype=np.intp)
+    partner[first] = second
+    if (partner[first] == second).all():
+        return first, np.arange(top) * J + partner
     used, pair = np.unique(first * J + second, return_inverse=True)
     return pair.astype(np.intp), used
 

@@ -12,8 +12,9 @@ _PATTERN = re.compile(
     r"(?P<space>\s+)"
     r"|(?P<name>(?:[^\W\d]|\.(?!\d))[\w.]*)"
     r"|(?P<quoted>`[^`]+`)"
+    r"|(?P<string>'[^']*'|\"[^\"]*\")"
     r"|(?P<number>\d+(?:\.\d+)?)"
-    r"|(?P<symbol>\|\||[~+\-*:|/(),])"
+    r"|(?P<symbol>\|\||[~+\-*:|/(),=])"
 )
 
 
@@ -59,6 +60,6 @@ def _scan(formula: str) -> Iterator[Token]:
             raise trouble(formula, position + 1, f"unexpected character '{found}'.", fix)
         kind = str(match.lastgroup)
         if kind != "space":
-            text = match.group().strip("`") if kind == "quoted" else match.group()
+            text = match.group()[1:-1] if kind in ("quoted", "string") else match.group()
             yield Token("name" if kind == "quoted" else kind, text, position + 1)
         position = match.end()
