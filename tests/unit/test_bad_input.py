@@ -82,10 +82,13 @@ def _last_row(column: str, value: str) -> Callable[[pd.DataFrame], pd.DataFrame]
     return change
 
 
-def _same_answers(frame: pd.DataFrame) -> pd.DataFrame:
-    """Everybody has the same score, though the items differ."""
-    for item, answer in zip([f"gl{i}" for i in range(1, 8)], "1234512", strict=True):
-        frame[item] = answer
+def _same_score(frame: pd.DataFrame) -> pd.DataFrame:
+    """Everybody has the same score though every item varies (gl6 is reversed)."""
+    for i, first, second in (
+        (1, "2", "4"), (2, "4", "2"), (3, "1", "5"), (4, "5", "1"), (5, "1", "3"), (6, "3", "1"),
+        (7, "5", "1"),
+    ):  # fmt: skip
+        frame[f"gl{i}"] = [first if row % 2 else second for row in range(len(frame))]
     return frame
 
 
@@ -115,7 +118,7 @@ BAD: dict[str, tuple[Edit, str]] = {
     ),
     "a unit in the roster that nobody knows": (
         _replace(ROSTER, "H1-U01", "H1-U99"),
-        r"roster|employees, row 2.*unit 'H1-U99' is unknown. Did you mean 'H1-U0",
+        r"data/roster-employees\.csv, row 2: unit 'H1-U99' is unknown\. Did you mean 'H1-U0",
     ),
     "a respondent who was never invited": (
         _frame(EMPLOYEES, _last_row("employee", "e9999")),
@@ -130,8 +133,8 @@ BAD: dict[str, tuple[Edit, str]] = {
         r"scale 'goal_learning', item 'gl2': every answer is 4",
     ),
     "an outcome that is the same for everybody": (
-        _frame(EMPLOYEES, _same_answers),
-        r"goal_learning",
+        _frame(EMPLOYEES, _same_score),
+        r"scale 'goal_learning'.*sum of the items is the same for everyone",
     ),
     "no answer at all": (
         _frame(EMPLOYEES, _nothing_answered),
@@ -169,7 +172,7 @@ BAD: dict[str, tuple[Edit, str]] = {
     ),
     "a scale no instrument has": (
         _replace("study.yml", "  - speaking_up\n", "  - speaking_upp\n"),
-        r"study\.yml:\d+ scales\[3\]: .*no scale 'speaking_upp'\. Did you mean 'speaking_up'",
+        r"study\.yml:\d+ scales\[3\]: there is no scale 'speaking_upp' in .*'speaking_up'",
     ),
     "a data file that is not there": (
         _replace("study.yml", "data: data/employees.csv", "data: data/employes.csv"),
@@ -181,7 +184,7 @@ BAD: dict[str, tuple[Edit, str]] = {
     ),
     "an instrument of the wrong audience": (
         _replace("study.yml", "surveys/manager-data-use", "surveys/employee-goal-learning"),
-        r"'employee-goal-learning' is for a employee|for an employee",
+        r"'employee-goal-learning' is for employees, not for managers",
     ),
     "a misspelt key": (
         _replace("study.yml", "conf_level:", "conf_levle:"),

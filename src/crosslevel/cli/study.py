@@ -42,12 +42,14 @@ def new(
 @app.command()
 def check(study: StudyFolder = Path(), as_json: AsJson = False) -> None:
     """Say what is wrong with a study, if anything, and change nothing."""
+    from crosslevel.study.document import counted
+
     problems = _problems(study)
     if as_json:
         listed = [{"where": p.where, "found": p.found, "fix": p.fix} for p in problems]
         typer.echo(json.dumps({"problems": listed}, indent=2, ensure_ascii=False))
     elif problems:
-        typer.secho(f"{_count(len(problems), 'problem')}:", fg="red", bold=True, err=True)
+        typer.secho(f"{counted(problems)}:", fg="red", bold=True, err=True)
         for problem in problems:
             typer.echo(f"  {problem}", err=True)
     else:
@@ -146,7 +148,6 @@ def _show_build(build: Build, study: Study) -> None:
     if (main := study.spec.main_model) is not None:
         console.print(_coefficients(build.table("coefficients"), main.id, main.label))
     for row in build.table("claims").itertuples():
-        typer.secho(f"{row.verdict}: ", bold=True, nl=False)
         typer.echo(row.sentence)
     for row in build.table("notices").itertuples():
         typer.secho("note: ", fg="yellow", nl=False)

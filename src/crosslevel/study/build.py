@@ -213,7 +213,7 @@ def write_build(
         _write_table(frame, folder / _TABLES / f"{name}.parquet")
     for name, frame in private.items():
         _write_table(frame, folder / _PRIVATE / f"{name}.parquet")
-    (folder / _PRIVATE / "README.txt").write_text(_WARNING, encoding="utf-8")
+    (folder / _PRIVATE / "README.txt").write_text(_WARNING, encoding="utf-8", newline="\n")
     _write_json(folder / _VALUES, dict(values))
     written = sorted(path for path in folder.rglob("*") if path.is_file())
     outputs = tuple(FileRecord(path=_relative(p, folder), sha256=sha256(p)) for p in written)
@@ -230,7 +230,7 @@ def _write_table(frame: pd.DataFrame, path: Path) -> None:
 def _write_json(path: Path, content: object) -> None:
     """Write JSON that a person can read and that is the same each time."""
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    path.write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
 def _swap(fresh: Path, target: Path) -> None:

@@ -95,7 +95,7 @@ def _instrument(
         return None, list(error.problems) or [Problem(document.where(place), error.message)]
     audience = survey.removesuffix("s")
     if instrument.audience != audience:
-        found = f"'{instrument.id}' is for a {instrument.audience}, not for {survey}."
+        found = f"'{instrument.id}' is for {instrument.audience}s, not for {survey}."
         return None, [Problem(document.where(place), found)]
     language = source.language or spec.language
     if language not in instrument.languages:
@@ -182,11 +182,13 @@ def _scales(
     spec: StudySpec, document: Document, asked: _Asked, surveys: Iterable[Instrument | None]
 ) -> Iterator[Problem]:
     """Yield scales that no instrument has, and labels of columns that do not exist."""
-    names = " and ".join(f"'{i.id}'" for i in surveys if i is not None)
+    names = " or ".join(f"'{i.id}'" for i in surveys if i is not None)
     for i, scale in enumerate(spec.scales):
         if scale not in asked.scales:
             where = document.where(("scales", i))
-            yield Problem(where, f"{names} has no scale '{scale}'.", _hint(scale, asked.scales))
+            yield Problem(
+                where, f"there is no scale '{scale}' in {names}.", _hint(scale, asked.scales)
+            )
     for name in spec.labels:
         if name not in asked.columns:
             where = document.where(("labels", name))
@@ -199,11 +201,14 @@ def _models(spec: StudySpec, document: Document, asked: _Asked) -> Iterator[Prob
     for i, entry in enumerate(spec.models):
         where = document.where(("models", i, "formula"))
         try:
-            formula = formulas[entry.id] = parse(entry.formula)
+            formula = parse(entry.formula)
         except FormulaError as error:
             yield Problem(where, error.message)
             continue
-        yield from _columns(spec, formula, asked, where=where)
+        wrong = list(_columns(spec, formula, asked, where=where))
+        yield from wrong
+        if not wrong:
+            formulas[entry.id] = formula
     for place, name, term in _named_terms(spec):
         if name in formulas:
             known = term_names(formulas[name], asked.nominal)

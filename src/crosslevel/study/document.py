@@ -78,8 +78,19 @@ def parse(document: Document, model: type[M]) -> M:
     except ValidationError as error:
         problems = [_problem(document, model, dict(e)) for e in error.errors()]
         problems = sorted(dict.fromkeys(problems), key=_line)
-        message = f"{document.path.name} has {len(problems)} problem(s)."
+        message = f"{document.path.name} has {counted(problems)}."
         raise StudyError(message, problems) from error
+
+
+def counted(problems: Sequence[Problem]) -> str:
+    """Return how many problems there are, in words that agree.
+
+    Examples
+    --------
+    >>> counted([Problem("", "x")]), counted([])
+    ('1 problem', '0 problems')
+    """
+    return "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
 
 
 def _plain(node: Any) -> Any:

@@ -15,6 +15,7 @@ from crosslevel.errors import ModelError, Problem
 from crosslevel.multilevel import MultilevelFit
 from crosslevel.multilevel.design import Design
 from crosslevel.multilevel.formula import parse
+from crosslevel.study.document import counted
 from crosslevel.study.formulas import fixed_part
 from crosslevel.study.labels import Labels
 from crosslevel.study.spec import LINK_LEVEL, ModelSpec, StudySpec
@@ -32,7 +33,10 @@ REFERENCE = {
 }
 STATUS = {
     "converged": "The criterion is at its minimum.",
-    "boundary": "The criterion is at its minimum, and a variance there is zero.",
+    "boundary": (
+        "The criterion is at its minimum on the boundary: a variance of {} is estimated as zero, "
+        "or a correlation as plus or minus one."
+    ),
     "not converged": "The fit stopped before the criterion was at its minimum: do not use it.",
 }
 _COEFFICIENTS = (
@@ -68,6 +72,11 @@ class Fitted:
         return frame if self.design.kept is None else frame[self.design.kept]
 
     @property
+    def singular(self) -> str:
+        """Names of the grouping factors whose variances lie on the boundary."""
+        return " and ".join(self.groups[name] for name in self.fit.estimates.singular)
+
+    @property
     def groups(self) -> Mapping[str, str]:
         """Grouping factors by name, with the name a reader sees: 'hospital:unit' is 'unit'."""
         short = {factor.name: factor.columns[-1] for factor in self.design.factors}
@@ -99,7 +108,7 @@ def fit_models(frame: pd.DataFrame, spec: StudySpec, labels: Labels) -> list[Fit
                 for p in found
             ]
     if problems:
-        raise ModelError(f"{len(problems)} problem(s) with the models.", problems)
+        raise ModelError(f"{counted(problems)} with the models.", problems)
     return fitted
 
 
@@ -133,7 +142,7 @@ def fit_table(fitted: Iterable[Fitted], labels: Labels) -> pd.DataFrame:
                 "bic": glance["bic"],
                 "sigma": one.fit.sigma,
                 "status": one.fit.status,
-                "status_text": STATUS[one.fit.status],
+                "status_text": STATUS[one.fit.status].format(one.singular),
                 "rows_dropped": one.design.rows_dropped,
                 "terms_dropped": ", ".join(n for n in one.design.names if n not in used),
                 "reference": REFERENCE[one.spec.df],

@@ -8,14 +8,15 @@ from pathlib import Path
 
 from crosslevel import instruments
 from crosslevel.errors import CrosslevelError, Problem, StudyError
+from crosslevel.instruments.records import Instrument
 from crosslevel.study.build import Build, open_build, replacing, require_replaceable
 from crosslevel.study.checks import check_spec
-from crosslevel.study.document import Document, parse, read_document
+from crosslevel.study.document import Document, counted, parse, read_document
 from crosslevel.study.run import compute
 from crosslevel.study.simulation import simulate
 from crosslevel.study.sources import Gathered, gather
 from crosslevel.study.spec import StudySpec
-from crosslevel.study.truth import Truth
+from crosslevel.study.truth import Truth, check_truth
 from crosslevel.study.writing import write_data
 
 Progress = Callable[[str], None]
@@ -72,6 +73,8 @@ class Study:
             return problems
         try:
             self.gather()
+            if self.spec.simulated:
+                self._truth()
         except CrosslevelError as error:
             return list(error.problems) or [Problem("", error.message)]
         return []
@@ -100,16 +103,22 @@ class Study:
                 f"{self.document.path} does not say `simulated: true`, so its data may be real "
                 "and are not overwritten."
             )
-        if spec.sources.managers is None:
+        truth, managers, employees = self._truth()
+        drawn = simulate(truth, managers=managers, employees=employees, seed=spec.seed)
+        return write_data(self.root, spec, drawn)
+
+    def _truth(self) -> tuple[Truth, Instrument, Instrument]:
+        """Return the truth of a simulated study with the instruments it was checked against."""
+        sources = self.spec.sources
+        if sources.managers is None:
             raise StudyError("A simulated study needs managers: add `managers` under `sources`.")
         truth = parse(read_document(self.root / "truth.yml"), Truth)
-        drawn = simulate(
-            truth,
-            managers=instruments.read(self.root / spec.sources.managers.instrument),
-            employees=instruments.read(self.root / spec.sources.employees.instrument),
-            seed=spec.seed,
-        )
-        return write_data(self.root, spec, drawn)
+        managers = instruments.read(self.root / sources.managers.instrument)
+        employees = instruments.read(self.root / sources.employees.instrument)
+        if problems := check_truth(truth, managers=managers, employees=employees):
+            found = [Problem(f"truth.yml {p.where}", p.found, p.fix) for p in problems]
+            raise StudyError("The truth does not fit the instruments.", found)
+        return truth, managers, employees
 
     def run(self, progress: Progress = _quiet) -> Build:
         """Compute the study into `build/` and return it; on an error the old build stays.
@@ -127,7 +136,7 @@ class Study:
         require_replaceable(self.root / "build")
         problems = check_spec(self.root, self.spec, self.document)
         if problems:
-            raise StudyError(f"The study has {len(problems)} problem(s).", problems)
+            raise StudyError(f"The study has {counted(problems)}.", problems)
         with replacing(self.root) as folder:
             compute(self.root, self.spec, folder, progress=progress)
         return open_build(self.root)

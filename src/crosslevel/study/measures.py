@@ -12,6 +12,7 @@ import pandas as pd
 from crosslevel import disclosure, psychometrics, responses
 from crosslevel.errors import CrosslevelError, MeasurementError, Problem
 from crosslevel.instruments.records import Instrument
+from crosslevel.study.document import counted
 from crosslevel.study.labels import text_in
 from crosslevel.study.sources import Gathered, Survey
 from crosslevel.study.spec import LINK_LEVEL, StudySpec
@@ -76,7 +77,7 @@ def scale_tables(gathered: Gathered, spec: StudySpec) -> tuple[pd.DataFrame, pd.
         rows.append(row)
         items.append(table)
     if problems:
-        raise MeasurementError(f"{len(problems)} problem(s) with the scales.", problems)
+        raise MeasurementError(f"{counted(problems)} with the scales.", problems)
     return pd.DataFrame(rows), pd.concat(items, ignore_index=True)
 
 

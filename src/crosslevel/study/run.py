@@ -21,11 +21,17 @@ from crosslevel.study.build import (
 from crosslevel.study.estimates import Fitted
 from crosslevel.study.labels import Labels
 from crosslevel.study.measures import FlowTables
-from crosslevel.study.sources import Gathered, gather, input_files
+from crosslevel.study.sources import Gathered, gather, input_files, invited_known
 from crosslevel.study.spec import StudySpec
 from crosslevel.version import __version__
 
 Values = dict[str, float | int | str]
+
+
+NOT_INVITED = (
+    "The roster of employees is the data file itself: it is not known who was invited and did not "
+    "answer, so the response rate is not one."
+)
 
 
 class Notices:
@@ -43,6 +49,10 @@ class Notices:
             warnings.simplefilter("always", UserWarning)
             yield
         self._rows += [(name, str(w.message)) for w in caught if w.category is not UserWarning]
+
+    def add(self, step: str, text: str) -> None:
+        """Note something a reader should know."""
+        self._rows.append((step, text))
 
     def table(self) -> pd.DataFrame:
         """Return step and text of each warning, each once."""
@@ -103,6 +113,8 @@ def compute(root: Path, spec: StudySpec, folder: Path, *, progress: Callable[[st
         values["units_withheld"] = flow.units_withheld
         values["categories_withheld"] = described.categories_withheld
         values["unit_effects_withheld"] = effects.withheld
+    if not invited_known(spec):
+        notices.add("Reading and linking", NOT_INVITED)
     tables["notices"] = notices.table()
     progress("Writing")
     write_build(
@@ -162,6 +174,7 @@ def _values(gathered: Gathered, flow: FlowTables, main: Fitted, spec: StudySpec)
         "main_label": main.spec.label,
         "outcome": main.outcome,
         "outcome_label": gathered.labels.of(main.outcome),
+        "invited_known": "yes" if invited_known(spec) else "no",
         "disclosure_minimum": spec.disclosure.minimum,
         "conf_level": spec.conf_level,
     }

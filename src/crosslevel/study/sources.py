@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,8 +16,9 @@ from crosslevel import instruments, responses
 from crosslevel.errors import CrosslevelError, Problem, StudyError
 from crosslevel.instruments.records import Instrument
 from crosslevel.responses import Linked, Responses, Roster, Scored
+from crosslevel.study.document import counted
 from crosslevel.study.labels import Labels, text_in
-from crosslevel.study.spec import ROW, Source, StudySpec
+from crosslevel.study.spec import ROW, Link, Source, StudySpec
 
 T = TypeVar("T")
 
@@ -70,6 +72,7 @@ def gather(root: Path, spec: StudySpec) -> Gathered:
     StudyError
         With the problems of all files together; nothing is repaired.
     """
+    pseudonym_key(spec)
     problems: list[Problem] = []
     with _numbered(root, spec) as employee_file:
         employees = _attempt(
@@ -80,7 +83,7 @@ def gather(root: Path, spec: StudySpec) -> Gathered:
         managers = _attempt(lambda: _survey(root, spec, source, root / source.data), problems)
     roster = _attempt(lambda: _roster(root, spec), problems)
     if problems or employees is None or roster is None:
-        raise StudyError(f"The data of the study have {len(problems)} problem(s).", problems)
+        raise StudyError(f"The data of the study have {counted(problems)}.", problems)
     links = spec.links.managers
     linked = responses.link(
         employees.scored,
@@ -115,6 +118,30 @@ def input_files(root: Path, spec: StudySpec) -> list[Path]:
     return [*files, *(root / name for name in dict.fromkeys(named))]
 
 
+def pseudonym_key(spec: StudySpec) -> str | None:
+    """Return the key of the pseudonyms, which is kept outside the study folder.
+
+    Raises
+    ------
+    StudyError
+        When `study.yml` names an environment variable that is not set.
+    """
+    name = spec.pseudonym_key_from
+    if name is None:
+        return None
+    if not (key := os.environ.get(name)):
+        raise StudyError(
+            f"The environment variable {name} is not set, and it holds the key of the pseudonyms. "
+            "Set it to the secret of this study."
+        )
+    return key
+
+
+def invited_known(spec: StudySpec) -> bool:
+    """Whether the roster is a list of its own, so that who did not answer is known."""
+    return spec.links.employees.data != spec.sources.employees.data
+
+
 def manager_columns(instrument: Instrument) -> list[str]:
     """Return the columns a manager survey adds to the linked frame."""
     background = [f"manager_{item.id}" for item in instrument.background]
@@ -142,6 +169,8 @@ def _survey(root: Path, spec: StudySpec, source: Source, path: Path) -> Survey:
             language=source.language or spec.language,
             missing=source.missing,
             columns=source.columns,
+            delimiter=source.delimiter,
+            pseudonym_key=pseudonym_key(spec),
         )
         return Survey(answers, responses.score(answers))
     except CrosslevelError as error:
@@ -154,29 +183,47 @@ def _roster(root: Path, spec: StudySpec) -> Roster:
     wanted = {"unit": links.employees.unit}
     if links.employees.employee != ROW:
         wanted["employee"] = links.employees.employee
-    people = _table(root, links.employees.data, wanted)
+    people = _table(root, links.employees, wanted)
     if links.employees.employee == ROW:
         people["employee"] = _row_names(people.index)
     heads = pd.DataFrame({"manager": [], "unit": []}, dtype="str")
     if links.managers is not None:
         names = {"manager": links.managers.manager, "unit": links.managers.unit}
-        heads = _table(root, links.managers.data, names)
+        heads = _table(root, links.managers, names)
     if links.units is None:
         everywhere = pd.concat([people["unit"], heads["unit"]])
         units = pd.DataFrame({"unit": everywhere[everywhere != ""].drop_duplicates()})
     else:
         names = {"unit": links.units.unit}
         names |= {level: links.units.columns.get(level, level) for level in spec.higher_levels}
-        units = _table(root, links.units.data, names)
-    return Roster(people[["employee", "unit"]], heads, units)
+        units = _table(root, links.units, names)
+    if (key := pseudonym_key(spec)) is not None:
+        people["employee"] = responses.pseudonyms(people["employee"], key=key)
+        if links.managers is not None:
+            heads["manager"] = responses.pseudonyms(heads["manager"], key=key)
+    try:
+        return Roster(people[["employee", "unit"]], heads, units)
+    except CrosslevelError as error:
+        raise _in_files(error, spec) from error
 
 
-def _table(root: Path, name: str, columns: Mapping[str, str]) -> pd.DataFrame:
+def _table(root: Path, link: Link, columns: Mapping[str, str]) -> pd.DataFrame:
     """Read the columns of one link table."""
     try:
-        return responses.read_table(root / name, columns=columns)
+        return responses.read_table(root / link.data, columns=columns, delimiter=link.delimiter)
     except CrosslevelError as error:
-        raise _named(error, name) from error
+        raise _named(error, link.data) from error
+
+
+def _in_files(error: CrosslevelError, spec: StudySpec) -> CrosslevelError:
+    """Return a roster's error with files in place of the names of its tables."""
+    problems = []
+    for problem in error.problems:
+        table, comma, rest = problem.where.partition(",")
+        link = getattr(spec.links, table, None)
+        where = f"{link.data}{comma}{rest}" if isinstance(link, Link) else problem.where
+        problems.append(Problem(where, problem.found, problem.fix))
+    return StudyError(error.message, problems)
 
 
 @contextmanager
@@ -188,10 +235,18 @@ def _numbered(root: Path, spec: StudySpec) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, path.name)
-        table = responses.read_table(path)
+        delimiter = spec.sources.employees.delimiter
+        table = responses.read_table(path, delimiter=delimiter)
         table.insert(0, "row", _row_names(table.index))
-        table.to_csv(copy, index=False, encoding="utf-8", lineterminator="\n")
+        table.to_csv(
+            copy, index=False, encoding="utf-8", lineterminator="\n", sep=delimiter or _tab(path)
+        )
         yield copy
+
+
+def _tab(path: Path) -> str:
+    """Return what separates the fields of a file by its ending."""
+    return "\t" if path.suffix.lower() in (".tsv", ".tab") else ","
 
 
 def _row_names(index: pd.Index) -> list[str]:

@@ -20,6 +20,15 @@ def _as_text(value: Any) -> Any:
 TextValue = Annotated[str, BeforeValidator(_as_text)]
 
 
+def _tabulator(value: Any) -> Any:
+    """Return the character that the word tab stands for; anything else unchanged."""
+    return "\t" if value == "tab" else value
+
+
+Delimiter = Annotated[Literal[",", ";", "|", "\t"] | None, BeforeValidator(_tabulator)]
+"""What separates the fields of a file; without it, commas, or tabs in .tsv and .tab files."""
+
+
 class Block(BaseModel):
     """A block of the file: frozen, and strict about its keys."""
 
@@ -45,6 +54,7 @@ class Source(Block):
     language: str | None = None
     missing: tuple[TextValue, ...] = ()
     columns: dict[str, str] = Field(default_factory=dict)
+    delimiter: Delimiter = None
 
 
 class Sources(Block):
@@ -54,28 +64,30 @@ class Sources(Block):
     managers: Source | None = None
 
 
-class UnitLink(Block):
-    """Which file says to which higher level each unit belongs."""
+class Link(Block):
+    """A link table: its file, and the column that names the unit."""
 
     data: str
     unit: str = "unit"
+    delimiter: Delimiter = None
+
+
+class UnitLink(Link):
+    """Which file says to which higher level each unit belongs."""
+
     columns: dict[str, str] = Field(default_factory=dict)
 
 
-class EmployeeLink(Block):
+class EmployeeLink(Link):
     """Which file lists every invited employee and the employee's unit."""
 
-    data: str
     employee: str = "employee"
-    unit: str = "unit"
 
 
-class ManagerLink(Block):
+class ManagerLink(Link):
     """Which file lists every invited manager and the units the manager leads."""
 
-    data: str
     manager: str = "manager"
-    unit: str = "unit"
     rule: Literal["sole", "mean-of-managers"] = "sole"
 
 
@@ -150,6 +162,7 @@ class StudySpec(Block):
     seed: int | None = Field(default=None, ge=0)
     conf_level: float = Field(default=0.95, gt=0.5, lt=1)
     levels: tuple[str, ...] = (RESPONDENT_LEVEL, LINK_LEVEL)
+    pseudonym_key_from: str | None = None
     waves: tuple[Wave, ...] = ()
     sources: Sources
     links: Links

@@ -33,7 +33,7 @@ def create(target: Path, *, template: str = "hospital-study") -> Path:
         for name in ("study.yml", "truth.yml"):
             shutil.copyfile(source / name, fresh / name)
         shutil.copyfile(_README, fresh / "README.md")
-        (fresh / ".gitignore").write_text("build/\n", encoding="utf-8")
+        (fresh / ".gitignore").write_text("build/\n", encoding="utf-8", newline="\n")
         study = Study.open(fresh)
         for named in (study.spec.sources.employees, study.spec.sources.managers):
             if named is not None:

@@ -136,6 +136,16 @@ def test_simulating_without_managers_is_said(
     assert "needs managers" in capsys.readouterr().err
 
 
+def test_check_reads_the_truth_too(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = study / "truth.yml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("  speaking_up:", "  speaking_upp:"), encoding="utf-8")
+    assert main(["check", str(study)]) == 1
+    printed = capsys.readouterr().err
+    assert "truth.yml employee_scales.speaking_upp" in printed
+    assert "Did you mean 'speaking_up'" in printed
+
+
 def test_wrong_use_is_code_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "--no-such-option"]) == 2
     assert main(["new"]) == 2

@@ -85,6 +85,8 @@ def test_a_study_without_managers_says_nothing_of_them(build: Build) -> None:
     assert build.value("employees_analysed") == 7382
     assert build.value("units_analysed") == 99
     assert not build.manifest.simulated
+    assert build.value("invited_known") == "no"
+    assert "response rate is not one" in build.table("notices")["text"].item()
 
 
 def test_the_comparison_is_printed(

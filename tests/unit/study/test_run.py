@@ -12,6 +12,7 @@ import pytest
 import statsmodels.formula.api as smf
 
 from crosslevel import multilevel
+from crosslevel.errors import StudyError
 from crosslevel.study import Build, Study, create, open_build
 
 COLUMNS = {
@@ -231,6 +232,44 @@ def test_the_sole_rule_leaves_out_units_with_two_managers(folder: Path, tmp_path
     build = Study.open(sole).run()
     assert build.value("rule") == "sole"
     assert int(build.value("units_analysed")) < int(open_build(folder).value("units_analysed"))
+
+
+def test_pseudonyms_replace_identifiers_everywhere(
+    folder: Path, build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = Path(shutil.copytree(folder, tmp_path / "secret"))
+    text = (secret / "study.yml").read_text(encoding="utf-8")
+    (secret / "study.yml").write_text(text + "pseudonym_key_from: STUDY_KEY\n", encoding="utf-8")
+    monkeypatch.delenv("STUDY_KEY", raising=False)
+    with pytest.raises(StudyError, match="STUDY_KEY is not set"):
+        Study.open(secret).run()
+    monkeypatch.setenv("STUDY_KEY", "a long secret of this study")
+    hidden = Study.open(secret).run()
+    linked = pd.read_parquet(hidden.root / "private" / "linked.parquet")
+    assert linked["employee"].str.fullmatch("p[0-9a-f]{16}").all()
+    pd.testing.assert_frame_equal(hidden.table("coefficients"), build.table("coefficients"))
+    assert "a long secret" not in (hidden.root / "manifest.json").read_text(encoding="utf-8")
+
+
+def test_files_may_be_separated_by_semicolons(folder: Path, build: Build, tmp_path: Path) -> None:
+    other = Path(shutil.copytree(folder, tmp_path / "semicolons"))
+    for path in (other / "data").glob("*.csv"):
+        path.write_text(path.read_text(encoding="utf-8").replace(",", ";"), encoding="utf-8")
+    text = (other / "study.yml").read_text(encoding="utf-8")
+    text = text.replace(".csv\n", '.csv\n    delimiter: ";"\n')
+    (other / "study.yml").write_text(text, encoding="utf-8")
+    found = Study.open(other).run()
+    pd.testing.assert_frame_equal(found.table("coefficients"), build.table("coefficients"))
+
+
+def test_a_variance_of_zero_is_said_with_its_level(build: Build) -> None:
+    fits = build.table("fits").set_index("model")
+    boundary = fits[fits["status"] == "boundary"]
+    parts = build.table("variance").set_index(["model", "group"])["covariance"]
+    for model, row in boundary.iterrows():
+        assert parts[model, "hospital"] == 0
+        assert "a variance of hospital is estimated as zero" in row["status_text"]
+    assert fits.loc["main", "status"] == "converged"
 
 
 def test_values_are_plain_json(build: Build) -> None:
