@@ -1,0 +1,100 @@
+"""Contradictions inside `study.yml`, between it and the instruments, and with the files."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from crosslevel.study import Study, create
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return create(tmp_path_factory.mktemp("checks") / "study")
+
+
+@pytest.fixture
+def study(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "study"))
+
+
+def _problems(study: Path, old: str, new: str) -> list[str]:
+    path = study / "study.yml"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return [str(p) for p in Study.open(study).check()]
+
+
+NULL = "goal_learning ~ 1 + (1 | hospital/unit)"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("unit, hospital]", "unit, hospital, hospital]", "levels: a level is named twice."),
+        ("    wave: w1", "    wave: w2", "employees.wave: no wave 'w2'. There is: w1."),
+        ("    role: secondary", "    role: main", "role: only one model can be main."),
+        ("  - id: null_engagement", "  - id: main", "'main' is used 2 times."),
+        ("  tenure: Years", "  tenur: Years", "no column 'tenur'. Did you mean 'tenure'?"),
+        (NULL, "goal_learning ~ 1", "no random term. Add one, such as (1 | unit)."),
+        (NULL, "goal_learning ~ 1 + (1 | profession)", "'profession' is no level above"),
+        (NULL, "goal_learning ~ 1 + (1 | hospitals)", "Did you mean 'hospital'?"),
+        (NULL, "profession ~ 1 + (1 | unit)", "the outcome 'profession' is nominal"),
+        (NULL, "goal_lerning ~ 1 + (1 | unit)", "Did you mean 'goal_learning'?"),
+        ("    values: codes", "    language: sv", "has no language 'sv'. It has: en, da."),
+        ("term: within(perceived_problem_solving, unit)", "term: nothing", "has no term 'nothing'"),
+        ("model: perceived\n", "model: percieved\n", "Did you mean 'perceived'?"),
+    ],
+)
+def test_a_contradiction_is_found(study: Path, old: str, new: str, said: str) -> None:
+    problems = _problems(study, old, new)
+    assert any(said in p for p in problems), problems
+    assert all(p.startswith("study.yml:") for p in problems), problems
+
+
+def test_levels_without_a_file_that_says_who_belongs_where(study: Path) -> None:
+    block = "  units:\n    data: data/units.csv\n    unit: unit\n"
+    problems = _problems(study, block, "")
+    assert len(problems) == 1
+    assert "units belong to hospital, but no file says which." in problems[0]
+
+
+def test_managers_in_sources_and_not_in_links(study: Path) -> None:
+    path = study / "study.yml"
+    text = path.read_text(encoding="utf-8")
+    start = text.index("  managers:\n    data: data/roster-managers.csv")
+    end = text.index("# Scales the report describes")
+    path.write_text(text[:start] + text[end:], encoding="utf-8")
+    (problem,) = map(str, Study.open(study).check())
+    assert "`sources` has managers and `links` has none." in problem
+
+
+def test_a_simulated_study_without_its_truth(study: Path) -> None:
+    (study / "truth.yml").unlink()
+    (problem,) = map(str, Study.open(study).check())
+    assert "there is no truth.yml" in problem
+
+
+def test_an_instrument_with_problems_shows_all_of_them(study: Path) -> None:
+    path = study / "surveys" / "manager-data-use" / "instrument.yml"
+    text = path.read_text(encoding="utf-8")
+    text = text.replace("id: psu1", "id: PSU1").replace("audience: manager", "audience: boss")
+    path.write_text(text, encoding="utf-8")
+    problems = [str(p) for p in Study.open(study).check()]
+    assert len(problems) >= 2
+    assert all("instrument.yml:" in p for p in problems)
+
+
+def test_a_catalogue_instrument_that_was_not_copied(study: Path) -> None:
+    shutil.rmtree(study / "surveys" / "manager-data-use")
+    (problem,) = map(str, Study.open(study).check())
+    assert "The catalogue has 'manager-data-use': copy its folder there." in problem
+
+
+def test_checking_changes_nothing(study: Path) -> None:
+    before = {p: p.read_bytes() for p in study.rglob("*") if p.is_file()}
+    assert Study.open(study).check() == []
+    assert {p: p.read_bytes() for p in study.rglob("*") if p.is_file()} == before
