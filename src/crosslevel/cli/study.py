@@ -120,7 +120,7 @@ def _show_study(folder: Path) -> None:
             f"{instrument.id} {instrument.version}",
             f"{people:,}",
             f"{len(survey.scored.frame):,}",
-            ", ".join(instrument.scales),
+            str(len(instrument.scales)),
         )
     Console().print(table)
     units = _count(len(gathered.roster.units), "unit")
