@@ -94,12 +94,20 @@ def fit(
     with one_blas_thread():
         design = build(parsed, data, weights=weights, offset=offset, missing=missing)
         _check_factors(design)
-        problem = condition(design)
-        objective, start = _objective(design, problem, reml=method == "reml")
-        optimum = minimise(objective, start)
-        estimates = _estimates(design, problem, objective, optimum)
-    if optimum.status == "not converged":
-        warnings.warn(f"The fit has not converged: {optimum.reason}.", NotConvergedWarning, 2)
+        fitted = fit_design(design, method=method)
+    if fitted.status == "not converged":
+        warnings.warn(
+            f"The fit has not converged: {fitted.optimum.reason}.", NotConvergedWarning, 2
+        )
+    return fitted
+
+
+def fit_design(design: Design, *, method: str) -> MultilevelFit:
+    """Return the fit of a design that is known to be sound, such as a part of a fitted one."""
+    problem = condition(design)
+    objective, start = _objective(design, problem, reml=method == "reml")
+    optimum = minimise(objective, start)
+    estimates = _estimates(design, problem, objective, optimum)
     return MultilevelFit(design, estimates, objective, problem, optimum, method)
 
 
