@@ -211,7 +211,7 @@ def _known(study: Path) -> set[str]:
     known |= {f"{fixed(100 * v, 0)}%" for v in values.values() if isinstance(v, float)}
     frame = table(study, "coefficients")
     columns = frame[["estimate", "conf_low", "conf_high"]].to_numpy().ravel()
-    known |= {fixed(v, 2) for v in columns} | {fixed(v, 2) for v in table(study, "iccs")["icc"]}
+    known |= {fixed(v, 2) for v in columns} | {fixed(v, 3) for v in table(study, "iccs")["icc"]}
     known |= set(numbers(" ".join(table(study, "claims")["sentence"])))
     known |= {str(manifest["seed"]), str(manifest["disclosure_minimum"]), "95%"}
     known |= {str(len(manifest["inputs"]))}

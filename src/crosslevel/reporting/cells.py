@@ -167,11 +167,11 @@ def _shell(profile: Path, pictures: list[Any]) -> Iterator[Any]:
     before, main = singleton._instance, sys.modules.get("__main__")
     shell = quiet_shell(config=config, ipython_dir=str(profile), user_module=module)
 
-    def keep(figure: Any) -> str:
+    def _keep(figure: Any) -> str:
         pictures.append(figure)
         return str(len(pictures) - 1)
 
-    shell.keep_figures(Figure, _PICTURE, keep)
+    shell.keep_figures(Figure, _PICTURE, _keep)
     singleton._instance = shell
     try:
         yield shell

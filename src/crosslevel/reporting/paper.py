@@ -22,7 +22,7 @@ def write(page: Page) -> bytes:
     """
     job = page.job
 
-    def change(node: Node) -> list[Node] | None:
+    def _change(node: Node) -> list[Node] | None:
         if node["t"] == "Figure":
             return _figure(node)
         if node["t"] == "Table" and dict(node["c"][0][2]).get("number"):
@@ -41,14 +41,14 @@ def write(page: Page) -> bytes:
         arguments.append(f"--variable=section-numbering:{numbering}")
     source = job.scratch / "report.typ"
     with_notes = Page(job, page.front, noted(page.tree))
-    source.write_bytes(with_notes.changed(change).written("typst-citations", arguments))
+    source.write_bytes(with_notes.changed(_change).written("typst-citations", arguments))
     return typst_pdf(source, root=job.scratch)
 
 
 def noted(tree: Node) -> Node:
     """The tree with the note below each table kept inside the table's attributes."""
 
-    def absorb(blocks: list[Node]) -> list[Node]:
+    def _absorb(blocks: list[Node]) -> list[Node]:
         made: list[Node] = []
         for block in blocks:
             after_table = bool(made) and made[-1]["t"] == "Table"
@@ -56,11 +56,11 @@ def noted(tree: Node) -> Node:
                 made[-1]["c"][0][2].append(["note", json.dumps(block["c"][1])])
                 continue
             if block["t"] == "Div":
-                block["c"][1] = absorb(block["c"][1])
+                block["c"][1] = _absorb(block["c"][1])
             made.append(block)
         return made
 
-    tree["blocks"] = _held(absorb(tree["blocks"]))
+    tree["blocks"] = _held(_absorb(tree["blocks"]))
     return tree
 
 
@@ -92,11 +92,11 @@ def quoted(text: str) -> str:
 def _figure(node: Node) -> list[Node]:
     """A figure whose number Typst writes, with its alternative text."""
     attrs, (_, caption), inside = node["c"]
-    take_number(attrs)
+    placement = "auto" if take_number(attrs)[1] == "1" else "top"
     image = inside[0]["c"][0]
     alt = "".join(" " if n["t"] == "Space" else n["c"] for n in image["c"][1])
     picture = f"image({quoted(image['c'][2][0])}, alt: {quoted(alt)})"
-    opening = f"#figure(placement: top, {picture}, caption: ["
+    opening = f"#figure(placement: {placement}, {picture}, caption: ["
     words = caption[0]["c"]
     closing = f"]) <{attrs[0]}>"
     return [

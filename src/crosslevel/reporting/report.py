@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from crosslevel.reporting.figures import Figures
 
 _SHARES = ("_rate", "_share")
+_DECIMALS = {"icc": 3}
 _COUNTS = ("n", "n_items", "groups", "invited", "responded", "linked", "analysed", "lost")
 
 
@@ -68,7 +69,9 @@ class Report:
         value = row[column]
         if isinstance(value, str):
             return Inline(value)
-        return Inline(count(value) if column in _COUNTS else number(value))
+        if column in _COUNTS:
+            return Inline(count(value))
+        return Inline(number(value, decimals=_DECIMALS.get(column, 2)))
 
     def estimate(self, term: str, *, model: str = "", estimator: str = "multilevel") -> Inline:
         """Return a coefficient with its interval, in words; of the main model unless named."""

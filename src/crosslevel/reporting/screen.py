@@ -19,7 +19,7 @@ def write(page: Page) -> bytes:
     """Return the HTML of a page: styles, fonts and pictures inside."""
     job = page.job
 
-    def change(node: Node) -> list[Node] | None:
+    def _change(node: Node) -> list[Node] | None:
         if node["t"] == "Image":
             node["c"][2][0] = _inline(page, node["c"][2][0])
         elif node["t"] == "Figure":
@@ -43,7 +43,7 @@ def write(page: Page) -> bytes:
         arguments.append("--number-sections")
     if page.option("html", "toc", False):
         arguments += ["--toc", "--toc-depth=2"]
-    body = page.changed(change).written("html5", arguments).decode("utf-8")
+    body = page.changed(_change).written("html5", arguments).decode("utf-8")
     body = _phone_labels(body)
     style = f"{css_faces(html.unescape(re.sub('<svg.*?</svg>', '', body)))}\n{css}"
     return body.replace("/*STYLE*/", style).encode("utf-8")

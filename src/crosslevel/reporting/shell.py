@@ -79,11 +79,11 @@ class QuietShell(InteractiveShell):
     def keep_figures(self, kind: type, mime: str, keep: Callable[[Any], str]) -> None:
         """Show figures of this class as a number that `keep` returns."""
 
-        def bundle(figure: Any, include: Any = None, exclude: Any = None) -> Any:  # noqa: ARG001
+        def _bundle(figure: Any, include: Any = None, exclude: Any = None) -> Any:  # noqa: ARG001
             return {mime: keep(figure)}
 
         formatter: Any = self.display_formatter
-        formatter.mimebundle_formatter.for_type(kind, bundle)
+        formatter.mimebundle_formatter.for_type(kind, _bundle)
 
 
 def quiet_shell(**settings: Any) -> QuietShell:

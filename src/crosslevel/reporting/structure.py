@@ -65,7 +65,7 @@ def structured(
     if problems:
         raise RenderError(f"{document.path.name} cannot be rendered.", problems)
 
-    def change(node: Node) -> list[Node] | None:
+    def _change(node: Node) -> list[Node] | None:
         if node["t"] == "Cite":
             return _resolved(node, references)
         if node["t"] == "Div":
@@ -76,7 +76,7 @@ def structured(
                 return [_callout(node, language)]
         return None
 
-    changed: Node = rewrite(tree, change)
+    changed: Node = rewrite(tree, _change)
     return changed
 
 

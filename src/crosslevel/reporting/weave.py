@@ -78,11 +78,11 @@ def _settings(document: Document) -> dict[str, Any]:
 def _prose(block: Prose, running: Session) -> str:
     """Prose with its inline expressions replaced."""
 
-    def replace(match: re.Match[str]) -> str:
+    def _replace(match: re.Match[str]) -> str:
         line = block.line + block.text.count("\n", 0, match.end(1))
         return match[1] + running.text(match[2], line=line)
 
-    return INLINE.sub(replace, block.text)
+    return INLINE.sub(_replace, block.text)
 
 
 def _echo(cell: Cell, settings: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ def write(page: Page) -> bytes:
     """Return the DOCX of a page."""
     job = page.job
 
-    def change(node: Node) -> list[Node] | None:
+    def _change(node: Node) -> list[Node] | None:
         if node["t"] == "Image":
             node["c"][2][0] = node["c"][2][0].removesuffix(".svg") + ".png"
         elif node["t"] == "Figure":
@@ -35,7 +35,7 @@ def write(page: Page) -> bytes:
     arguments = [f"--reference-doc={template}"]
     if page.option("docx", "number-sections", False):
         arguments.append("--number-sections")
-    return page.changed(change).written("docx", arguments)
+    return page.changed(_change).written("docx", arguments)
 
 
 def _table(node: Node) -> None:

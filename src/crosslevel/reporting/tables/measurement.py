@@ -36,69 +36,81 @@ def flow(build: Build) -> Table:
 
 
 def reliability(build: Build) -> Table:
-    """One row per scale; managers and employees apart."""
+    """One row per scale; managers and employees apart, alpha where there are items."""
     scales = build.table("scales")
     level = f"{100 * build.manifest.conf_level:g}%"
+    judged = bool(scales["alpha"].notna().any())
+    columns = 7 if judged else 5
     rows = []
     for audience in ("employee", "manager"):
         part = scales[scales["audience"] == audience]
-        if part.empty:
-            continue
-        rows.append(section(LEVELS[audience], 7))
-        for _, row in part.iterrows():
-            rows.append(
-                Cells(
-                    (
-                        str(row["label"]),
-                        count(row["n_items"]),
-                        count(row["n"]),
-                        number(row["mean"]),
-                        number(row["std_dev"]),
-                        number(row["alpha"]),
-                        interval(row["alpha_low"], row["alpha_high"]),
-                    )
-                )
-            )
+        if len(set(scales["audience"])) > 1:
+            rows.append(section(LEVELS[audience], columns))
+        rows += [Cells(_reliability_cells(row)[:columns]) for _, row in part.iterrows()]
     header = ("Scale", "Items", "n", "Mean", "SD", "α", f"{level} interval")
-    note = (
-        "n: respondents with a score. SD: standard deviation. α: Cronbach's alpha, respondents "
-        "with every item answered, interval after Feldt."
+    note = "n: respondents with a score. SD: standard deviation."
+    if judged:
+        note += " α: Cronbach's alpha, respondents with every item answered, interval after Feldt."
+    widths = (33, 9, 10, 9, 8, 8, 18)
+    return Table(
+        header[:columns], tuple(rows), align="lrrrrrr"[:columns], widths=widths[:columns], note=note
     )
-    return Table(header, tuple(rows), align="lrrrrrr", widths=(33, 9, 10, 9, 8, 8, 18), note=note)
+
+
+def _reliability_cells(row: pd.Series) -> tuple[str, ...]:
+    """Size, mean, spread and reliability of one scale."""
+    return (
+        str(row["label"]),
+        count(row["n_items"]),
+        count(row["n"]),
+        number(row["mean"]),
+        number(row["std_dev"]),
+        number(row["alpha"]),
+        interval(row["alpha_low"], row["alpha_high"]),
+    )
 
 
 def aggregation(build: Build) -> Table:
-    """One row per scale that employees answered."""
+    """One row per scale that employees answered; agreement where there are options."""
     scales = build.table("scales")
     scales = scales[scales["icc1"].notna()]
     level = f"{100 * build.manifest.conf_level:g}%"
-    rows = tuple(
-        Cells(
-            (
-                str(row["label"]),
-                count(row["groups"]),
-                number(row["mean_size"], decimals=1),
-                number(row["icc1"]),
-                interval(row["icc1_low"], row["icc1_high"]),
-                number(row["icc2"]),
-                number(row["rwg_median"]),
-                percent(row["rwg_share_070"]),
-                number(row["design_effect"], decimals=1),
-            )
-        )
-        for _, row in scales.iterrows()
-    )
+    agreed = bool(scales["rwg_median"].notna().any())
+    shown = [i for i in range(9) if agreed or i not in (6, 7)]
+    rows = [_aggregation_cells(row) for _, row in scales.iterrows()]
     header = (
         "Scale", "Units", "Mean size", "ICC(1)", f"{level} interval", "ICC(2)", "Median rwg",
         "rwg ≥ 0.70", "Design effect",
     )  # fmt: skip
-    note = (
-        "ICC(1): share of variance between units. ICC(2): reliability of a unit mean. rwg: "
-        "agreement within a unit against a uniform null distribution; the last but one column is "
-        "the share of units at 0.70 or above."
-    )
     widths = (33, 8, 8, 9, 16, 9, 10, 9, 9)
-    return Table(header, rows, align="lrrrrrrrr", widths=widths, note=note)
+    note = "ICC(1): share of variance between units. ICC(2): reliability of a unit mean."
+    if agreed:
+        note += (
+            " rwg: agreement within a unit against a uniform null distribution; the last but one "
+            "column is the share of units at 0.70 or above."
+        )
+    return Table(
+        tuple(header[i] for i in shown),
+        tuple(Cells(tuple(cells[i] for i in shown)) for cells in rows),
+        align="l" + "r" * (len(shown) - 1),
+        widths=tuple(widths[i] for i in shown),
+        note=note,
+    )
+
+
+def _aggregation_cells(row: pd.Series) -> tuple[str, ...]:
+    """What speaks for and against unit means of one scale."""
+    return (
+        str(row["label"]),
+        count(row["groups"]),
+        number(row["mean_size"], decimals=1),
+        number(row["icc1"]),
+        interval(row["icc1_low"], row["icc1_high"]),
+        number(row["icc2"]),
+        number(row["rwg_median"]),
+        percent(row["rwg_share_070"]),
+        number(row["design_effect"], decimals=1),
+    )
 
 
 def items(build: Build, *, audience: str) -> Table:
@@ -187,8 +199,10 @@ def correlations(build: Build) -> Table:
     note = (
         "Above the diagonal: within units, employees' deviations from the mean of their unit"
         f"{_sized(sizes, 'within', 'employees')}. Below: between units"
-        f"{_sized(sizes, 'between', 'units')}. Managers' scales do not vary within units."
+        f"{_sized(sizes, 'between', 'units')}."
     )
+    if (scales["audience"] == "manager").any():
+        note += " Managers' scales do not vary within units."
     widths = (32, 8, 8, *([8] * len(names)))
     return Table(header, tuple(rows), align="l" + "r" * (2 + len(names)), widths=widths, note=note)
 

@@ -96,7 +96,7 @@ def model(build: Build, name: str) -> Table:
         header,
         tuple(rows),
         align="lrrrrrr",
-        widths=(32, 14, 16, 8, 14, 16, 8),
+        widths=(25, 16, 19, 9, 16, 19, 9),
         note=_model_note(build, name, pooled_df),
     )
 
@@ -115,18 +115,20 @@ def _estimates(row: pd.Series | None) -> tuple[str, str, str]:
 
 def _variance_rows(build: Build, name: str) -> list[Cells]:
     """Standard deviation of each random term, correlations after it."""
-    variance = build.table("variance")
+    variance, coefficients = build.table("variance"), build.table("coefficients")
+    labels = dict(zip(coefficients["term"], coefficients["label"], strict=True))
     part = variance[variance["model"] == name]
     rows = [section("Standard deviations", 7)] if len(part) else []
     for _, row in part.iterrows():
         other = row["other"] if isinstance(row["other"], str) else ""
         if other:
-            label = f"Correlation of {row['term']} and {other}, {_level(str(row['group']))}"
+            first, second = labels.get(row["term"], row["term"]), labels.get(other, other)
+            label = f"Correlation: {first} and {second}"
             rows.append(_single(label, number(row["correlation"])))
             continue
         label = "Residual" if row["group"] == "Residual" else f"Between {_plural(row['group'])}"
         if isinstance(row["term"], str) and row["term"] not in ("(Intercept)", ""):
-            label = f"{label}: {row['term']}"
+            label = f"{label}: {labels.get(row['term'], row['term'])}"
         rows.append(_single(label, number(row["std_dev"])))
     return rows
 
@@ -204,7 +206,7 @@ def common_source(build: Build) -> Table:
     note = (
         "Standardised: standard deviations of the outcome per standard deviation of the predictor."
     )
-    return Table(header, tuple(rows), align="lrrrr", widths=(34, 16, 18, 14, 18), note=note)
+    return Table(header, tuple(rows), align="lrrrr", widths=(39, 15, 17, 13, 17), note=note)
 
 
 def claims(build: Build) -> Table:
