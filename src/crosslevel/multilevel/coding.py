@@ -50,7 +50,7 @@ class Variable:
         One for a number, one per piece of a curve; for a category its contrasts, or with `full`
         one per level.
         """
-        values = self.values if rows is None else self.values[rows]
+        values = self.at(rows)
         if self.coding.basis is not None:
             made = self.coding.basis.columns(np.asarray(values, dtype=float))
             return [(f"{self.atom}[{k + 1}]", column) for k, column in enumerate(made)]
@@ -66,6 +66,10 @@ class Variable:
         )
         matrix = np.vstack([coded.matrix, np.zeros(len(coded.names))])
         return [(f"{atom}[{name}]", matrix[values, k]) for k, name in enumerate(coded.names)]
+
+    def at(self, rows: npt.NDArray[np.bool_] | None) -> Floats | Codes:
+        """Return the values of these rows, of all rows for None."""
+        return self.values if rows is None else self.values[rows]
 
     def used(self, rows: npt.NDArray[np.bool_]) -> Variable:
         """Return the variable without the levels that no row of `rows` has."""

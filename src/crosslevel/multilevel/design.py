@@ -51,7 +51,10 @@ class Factor:
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """Everything a fit needs from formula and data, and what new data will need from it."""
+    """Everything a fit needs from formula and data, and what new data will need from it.
+
+    `variables` are the predictors of all rows, also of those left out (`kept` False).
+    """
 
     formula: Formula
     y: Floats
@@ -64,6 +67,7 @@ class Design:
     index: pd.Index
     lost: Mapping[str, int]
     codings: Mapping[Atom, Coding]
+    variables: Mapping[Atom, Variable]
 
     @property
     def n(self) -> int:
@@ -117,6 +121,7 @@ def build(
         index=data.index,
         lost=lost,
         codings={atom: v.coding for atom, v in variables.items()},
+        variables=variables,
     )
 
 

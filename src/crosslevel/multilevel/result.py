@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -11,18 +11,26 @@ import pandas as pd
 from crosslevel.errors import ModelError
 from crosslevel.multilevel.conditioning import Conditioned
 from crosslevel.multilevel.design import INTERCEPT, Design
+from crosslevel.multilevel.df import Fixed, Reference, kenward_roger, satterthwaite, unit_rows
 from crosslevel.multilevel.estimates import Effects, Estimates, effects
+from crosslevel.multilevel.followup import FollowUp
 from crosslevel.multilevel.objective import Objective
 from crosslevel.multilevel.optimise import Optimum
 from crosslevel.multilevel.prediction import fitted_values, predict
-from crosslevel.multilevel.tables import coefficient_table, component_table, effect_table
+from crosslevel.multilevel.robust import KINDS, Robust, robust
+from crosslevel.multilevel.tables import (
+    coefficient_table,
+    component_table,
+    effect_table,
+    joint_table,
+)
 from crosslevel.multilevel.threads import one_blas_thread
 
-DFS = ("normal", "residual")
+DFS = ("satterthwaite", "kenward-roger", "residual", "normal")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class MultilevelFit:
+class MultilevelFit(FollowUp):
     """A fitted linear multilevel model. Nothing is overwritten after fitting.
 
     `design` is the formula met by the data, `estimates` holds the numbers in the user's units;
@@ -35,6 +43,7 @@ class MultilevelFit:
     problem: Conditioned
     optimum: Optimum
     method: str
+    covariance: str = "model"
 
     @property
     def formula(self) -> str:
@@ -84,27 +93,72 @@ class MultilevelFit:
         """Number of parameters estimated: fixed coefficients, theta and sigma."""
         return len(self.estimates.beta) + len(self.estimates.theta) + 1
 
-    def tidy(self, *, df: str = "normal", conf_level: float = 0.95) -> pd.DataFrame:
+    def tidy(self, *, df: str = "satterthwaite", conf_level: float = 0.95) -> pd.DataFrame:
         """Return one row per fixed term.
 
         Parameters
         ----------
         df
-            Reference distribution: `"normal"`, or `"residual"` for t with n - P degrees of freedom.
+            Reference distribution: t with `"satterthwaite"` or `"kenward-roger"` degrees of freedom
+            (the latter also corrects the standard errors), with `"residual"` n - P degrees of
+            freedom, or the `"normal"`.
         conf_level
             Level of the confidence intervals.
         """
-        if df not in DFS:
-            raise ModelError(f"`df` must be {' or '.join(map(repr, DFS))}, got {df!r}.")
-        estimates = self.estimates
-        residual = self.design.n - len(estimates.beta)
+        reference, estimates = self.reference(df), self.estimates
+        rows = np.eye(len(estimates.beta))
         return coefficient_table(
             estimates.names,
             estimates.beta,
-            np.sqrt(np.diag(estimates.vcov)),
-            df=np.full(len(estimates.beta), np.inf if df == "normal" else float(residual)),
+            np.sqrt(np.diag(reference.covariance)),
+            df=np.array([reference.df(row) for row in rows]),
             conf_level=conf_level,
         )
+
+    def reference(self, df: str = "satterthwaite") -> Reference:
+        """Return covariance and degrees of freedom for contrasts of the fixed coefficients."""
+        if df not in DFS:
+            raise ModelError(f"`df` must be {', '.join(map(repr, DFS))}, got {df!r}.")
+        residual = float(self.design.n - len(self.estimates.beta))
+        if df in ("normal", "residual"):
+            return Fixed(self.estimates.vcov, np.inf if df == "normal" else residual)
+        with one_blas_thread():
+            if self.covariance != "model":
+                if df == "kenward-roger":
+                    raise ModelError(
+                        "Kenward-Roger corrects the model's own covariance; "
+                        f"use df='satterthwaite' with {self.covariance}."
+                    )
+                return self._robust(self.covariance)
+            if df == "kenward-roger":
+                return kenward_roger(self.objective, self.problem, self.optimum)
+            return satterthwaite(self.objective, self.problem, self.optimum)
+
+    def joint_test(self, terms: Sequence[str], *, df: str = "satterthwaite") -> pd.DataFrame:
+        """Return the F test that all these terms are zero: statistic, df, df_denominator, p_value.
+
+        Use it for a predictor with several categories, or a main effect with its interactions.
+        """
+        rows = unit_rows(self.estimates.names, terms)
+        return joint_table(terms, self.reference(df).joint(rows, self.estimates.beta))
+
+    def with_vcov(self, kind: str) -> MultilevelFit:
+        """Return the same fit with another covariance of the fixed coefficients.
+
+        Parameters
+        ----------
+        kind
+            `"CR0"` or `"CR2"` trust the clusters (groups of the outermost factor) but not the model
+            for the variances; CR2 is nearly unbiased with few clusters. `"model"` goes back.
+        """
+        if kind not in KINDS:
+            raise ModelError(f"`kind` must be {', '.join(map(repr, KINDS))}, got {kind!r}.")
+        if kind == "model":
+            vcov = satterthwaite(self.objective, self.problem, self.optimum).covariance
+        else:
+            with one_blas_thread():
+                vcov = self._robust(kind).covariance
+        return replace(self, estimates=replace(self.estimates, vcov=vcov), covariance=kind)
 
     def glance(self) -> pd.DataFrame:
         """Return one row about the whole fit; `dropped_terms` names aliased terms."""
@@ -211,6 +265,9 @@ class MultilevelFit:
     def groups(self) -> str:
         """Number of groups per level, finest first, such as "72 unit, 6 hospital"."""
         return ", ".join(f"{factor.J} {factor.name}" for factor in self.design.factors)
+
+    def _robust(self, kind: str) -> Robust:
+        return robust(kind, self.design, self.problem, self.objective, self.optimum)
 
     def _effects(self) -> tuple[Effects, ...]:
         with one_blas_thread():
