@@ -272,8 +272,7 @@ def report(found: pd.DataFrame, truth: Truth, reference: Population, seed: int) 
             markdown(attenuation(reference, truth)),
             "## ICC of goal-based learning, null model",
             markdown(icc_bias(found, reference)),
-            f"A variance was estimated as zero in {100 * boundary:.1f} % of the main models "
-            "(nearly always that of hospitals, of which each study has six).",
+            f"A variance was estimated as zero in {100 * boundary:.1f} % of the main models.",
             "Versions: " + ", ".join(f"{k} {v}" for k, v in versions.items()) + ".",
         ]
     )
