@@ -42,11 +42,11 @@ def effects(objective: Objective, problem: Conditioned, optimum: Optimum) -> tup
 
     b = Sigma Z'P y; Var(b | y, beta, theta) = s2 T (I - T'QT) T', as lme4's `condVar`.
     """
-    pieces = optimum.evaluation.pieces()
+    g_all, Q_all = optimum.evaluation.pieces().g, optimum.evaluation.diagonal()
     sigma2 = optimum.profile.sigma2 * problem.scale**2
     made = []
     triangles = objective.parameters.unpack(optimum.theta)
-    for T, back, g, Q in zip(triangles, problem.back, pieces.g, pieces.Q, strict=True):
+    for T, back, g, Q in zip(triangles, problem.back, g_all, Q_all, strict=True):
         inside = -np.einsum("ca,cdj,db->abj", T, Q, T, optimize=True)
         inside[range(len(T)), range(len(T))] += 1.0
         outer = back @ T

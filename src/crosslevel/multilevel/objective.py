@@ -12,6 +12,7 @@ and run over all groups at once.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -40,21 +41,38 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Derivatives:
-    """gradient (K,), hessian (K, K) wrt theta; M per factor wrt Sigma; q (K,) = y'P dV_k P y."""
+    """gradient (K,), hessian (K, K) wrt theta; M per factor wrt Sigma; q (K,) = y'P dV_k P y.
+
+    The Hessian of a large model is the average information, not exact.
+    """
 
     gradient: Floats
     hessian: Floats
     M: tuple[Floats, ...]
     q: Floats
+    exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """Per factor: g (p, J) = Z'Py and C (p, P, J) = Z'V^-1X; Q (p, p, J), diagonal of Z'V^-1Z."""
+    """Per factor: g (p, J) = Z'Py and C (p, P, J) = Z'V^-1X."""
 
     g: tuple[Floats, ...]
     C: tuple[Floats, ...]
-    Q: tuple[Floats, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Information:
+    """What Kenward and Roger need for K directions dSigma, dV = Z dSigma Z'.
+
+    total (K,) = tr(P dV_k); A (K, P, P) = X'V^-1 dV_k V^-1 X; B (K, K, P, P) =
+    X'V^-1 dV_k V^-1 dV_l V^-1 X; trace (K, K) = tr(P dV_k P dV_l), all with the P of REML.
+    """
+
+    total: Floats
+    A: Floats
+    B: Floats
+    trace: Floats
 
 
 class Evaluation(Protocol):
@@ -69,6 +87,12 @@ class Evaluation(Protocol):
 
     def pieces(self) -> Pieces:
         """Return the per-group quantities that random effects and inference need."""
+
+    def diagonal(self) -> tuple[Floats, ...]:
+        """Return the diagonal blocks of Z'V^-1Z per factor, (p, p, J)."""
+
+    def information(self, directions: Sequence[Floats]) -> Information:
+        """Return expected information for directions (K_f, p_f, p_f) per factor."""
 
 
 class Objective(Protocol):
@@ -173,18 +197,21 @@ class SingleEvaluation:
     S: Floats
 
     def pieces(self) -> Pieces:
-        """Return g, C and Q per group."""
+        """Return g and C per group."""
         p = len(self.T)
-        R = self.S[:p]
-        C_all = products(R, self.S[p:])
+        C_all = products(self.S[:p], self.S[p:])
         C = C_all[:, :-1]
-        g = C_all[:, -1] - self.profile.beta @ C
-        return Pieces((g,), (C,), (products(R, R),))
+        return Pieces((C_all[:, -1] - self.profile.beta @ C,), (C,))
+
+    def diagonal(self) -> tuple[Floats, ...]:
+        """Return Z'V^-1Z per group."""
+        R = self.S[: len(self.T)]
+        return (products(R, R),)
 
     def derivatives(self) -> Derivatives:
         """Return the gradient and the exact Hessian; all traces are Gram products over groups."""
         pieces = self.pieces()
-        g, C, Q = pieces.g[0], pieces.C[0], pieces.Q[0]
+        g, C, Q = pieces.g[0], pieces.C[0], self.diagonal()[0]
         T, profile, free = self.T, self.profile, self.objective.parameters
         F, c, p, P = profile.F, profile.nn / profile.rho2, len(self.T), len(profile.beta)
         S = free.directions(0, T)
@@ -207,6 +234,23 @@ class SingleEvaluation:
         M = total - c * (g @ g.T)
         hessian += 2.0 * M[free.row[:, None], free.row] * (free.column[:, None] == free.column)
         return Derivatives(2.0 * (M @ T)[free.row, free.column], hessian, (M,), q)
+
+    def information(self, directions: Sequence[Floats]) -> Information:
+        """Return expected information; the blocks of groups are independent."""
+        (S,), (C,), (Q,) = directions, self.pieces().C, self.diagonal()
+        F = self.profile.F
+        K, p, P = len(S), len(self.T), len(F)
+        flat = C.reshape(p * P, C.shape[2])
+        A = np.tensordot(S, (flat @ flat.T).reshape(p, P, p, P), axes=([1, 2], [0, 2]))
+        SC = np.einsum("kab,buj->kuaj", S, C).reshape(K * P, p, -1)
+        half = products(SC, self.S[:p].transpose(1, 0, 2)).reshape(K * P, -1)
+        B = (half @ half.T).reshape(K, P, K, P).transpose(0, 2, 1, 3)
+        E = products(np.matmul(F, C), C)
+        AF = A @ F
+        own = AF.reshape(K, -1) @ AF.transpose(0, 2, 1).reshape(K, -1).T
+        trace = trace_products(S, Q - E) - trace_products(S, E) + own
+        total = np.tensordot(S, (Q - E).sum(axis=2), axes=([1, 2], [0, 1]))
+        return Information(total, A, B, trace)
 
 
 def trace_products(S: Floats, U: Floats) -> Floats:

@@ -12,7 +12,7 @@ The Hessian is exact while all coefficients number at most `EXACT`, the average 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -24,6 +24,7 @@ from scipy.sparse import csr_array
 from crosslevel.multilevel.coding import Floats
 from crosslevel.multilevel.objective import (
     Derivatives,
+    Information,
     Pieces,
     Profile,
     forward,
@@ -103,15 +104,25 @@ class SeveralEvaluation:
     root: Floats
 
     def pieces(self) -> Pieces:
-        """Return g, C and the diagonal of Z'V^-1Z per factor, in the order of the parameters."""
-        parts = self._parts()
-        g, C = self._scores(parts)
-        H = self.A_rr - self.A_rr @ parts.N_0 @ self.A_rr
-        Q = [self._diagonal(parts)]
-        for at, p, J in self._spans():
-            Q.append(np.einsum("ajbj->abj", H[at, at].reshape(p, J, p, J)))
+        """Return g and C per factor, in the order of the parameters."""
+        g, C = self._scores(self._parts())
         back = np.argsort(self.objective.order)
-        return Pieces(*(tuple(part[k] for k in back) for part in (g, C, Q)))
+        return Pieces(tuple(g[k] for k in back), tuple(C[k] for k in back))
+
+    def diagonal(self) -> tuple[Floats, ...]:
+        """Return the diagonal blocks of Z'V^-1Z per factor, in the order of the parameters."""
+        parts, R = self._parts(), self.S[: len(self.T[0])]
+        first = np.array(products(R, R))
+        for begin in range(0, first.shape[2], CHUNK):
+            rows = slice(begin, begin + CHUNK)
+            for k, m in np.ndindex(first.shape[:2]):
+                half = parts.D[k][rows] @ parts.N_0
+                first[k, m, rows] -= parts.D[m][rows].multiply(half).sum(axis=1)
+        H = self.A_rr - self.A_rr @ parts.N_0 @ self.A_rr
+        made = [first]
+        for at, p, J in self._spans():
+            made.append(np.einsum("ajbj->abj", H[at, at].reshape(p, J, p, J)))
+        return tuple(made[k] for k in np.argsort(self.objective.order))
 
     def derivatives(self) -> Derivatives:
         """Return the gradient and the Hessian (exact, or average information when large)."""
@@ -128,7 +139,9 @@ class SeveralEvaluation:
         )
         curve = c * self._curvature(parts, moved)
         exact = sum(b.size for b in g) <= EXACT
-        hessian = 2.0 * curve - (self._trace_products(parts, S) if exact else curve)
+        hessian = 2.0 * curve - (
+            trace_table(S, self._blocks(parts, self._border(parts))) if exact else curve
+        )
         hessian -= (c * c / self.profile.nn) * np.outer(q, q)
         gradient, start = np.zeros(len(free)), 0
         for f, T, m in zip(order, self.T, M, strict=True):
@@ -141,7 +154,39 @@ class SeveralEvaluation:
         back = np.argsort(np.concatenate([free.of(f) for f in order]))
         ranks = np.argsort(order)
         return Derivatives(
-            gradient, hessian[back[:, None], back], tuple(M[k] for k in ranks), q[back]
+            gradient, hessian[back[:, None], back], tuple(M[k] for k in ranks), q[back], exact
+        )
+
+    def information(self, directions: Sequence[Floats]) -> Information:
+        """Return expected information from the dense Z'PZ and Z'V^-1Z; memory grows as q^2."""
+        parts, order = self._parts(), self.objective.order
+        S = [directions[f] for f in order]
+        _, C = self._scores(parts)
+        free = np.zeros_like(parts.N)
+        free[: len(parts.N_0), : len(parts.N_0)] = parts.N_0
+        V, U = self._blocks(parts, free), self._blocks(parts, parts.N)
+        SC = [np.einsum("kab,buj->kuaj", s, c) for s, c in zip(S, C, strict=True)]
+        A = [np.einsum("kuaj,avj->kuv", sc, c) for sc, c in zip(SC, C, strict=True)]
+        total = [np.einsum("kab,ajbj->k", s, U[f][f]) for f, s in enumerate(S)]
+        P = len(self.profile.beta)
+        rows = []
+        for f, left_side in enumerate(SC):
+            row = []
+            for h, right_side in enumerate(SC):
+                a, b = len(left_side), len(right_side)
+                whole = V[f][h].reshape(-1, V[f][h].shape[2] * V[f][h].shape[3])
+                product = left_side.reshape(a * P, -1) @ whole @ right_side.reshape(b * P, -1).T
+                row.append(product.reshape(a, P, b, P).transpose(0, 2, 1, 3))
+            rows.append(np.concatenate(row, axis=1))
+        starts = np.cumsum([0, *(len(s) for s in S)])
+        places = [np.arange(starts[k], starts[k + 1]) for k in np.argsort(order)]
+        at = np.concatenate(places)
+        B, trace = np.concatenate(rows), trace_table(S, U)
+        return Information(
+            np.concatenate(total)[at],
+            np.concatenate(A)[at],
+            B[at[:, None], at],
+            trace[at[:, None], at],
         )
 
     def _spans(self) -> Iterator[tuple[slice, int, int]]:
@@ -180,17 +225,6 @@ class SeveralEvaluation:
         C = [piece[:, :-1] for piece in pieces]
         g = [piece[:, -1] - self.profile.beta @ piece[:, :-1] for piece in pieces]
         return g, C
-
-    def _diagonal(self, parts: _Parts) -> Floats:
-        """Return the diagonal blocks (p, p, J) of Z_1'V^-1Z_1, some thousand groups at a time."""
-        R = self.S[: len(self.T[0])]
-        Q = np.array(products(R, R))
-        for begin in range(0, Q.shape[2], CHUNK):
-            rows = slice(begin, begin + CHUNK)
-            dense = [D[rows].toarray() for D in parts.D]
-            for k, m in np.ndindex(Q.shape[:2]):
-                Q[k, m, rows] -= np.einsum("jq,jq->j", dense[k] @ parts.N_0, dense[m])
-        return Q
 
     def _totals(self, parts: _Parts) -> list[Floats]:
         """Return sum_j of the diagonal blocks of Z'PZ per factor (V^-1 for maximum likelihood)."""
@@ -235,21 +269,6 @@ class SeveralEvaluation:
         both = cross @ rest.T
         return np.asarray(half @ half.T + both + both.T + own @ rest.T - t @ parts.N @ t.T)
 
-    def _trace_products(self, parts: _Parts, S: list[Floats]) -> Floats:
-        """Return tr(P dV_k P dV_l) for all pairs of directions, eliminated factor first."""
-        blocks = self._blocks(parts, self._border(parts))
-        rows = []
-        for f, S_f in enumerate(S):
-            row = []
-            for h, S_h in enumerate(S):
-                block = blocks[f][h].transpose(0, 2, 1, 3)
-                a, e = block.shape[:2]
-                flat = block.reshape(a * e, -1)
-                G = (flat @ flat.T).reshape(a, e, a, e).transpose(0, 2, 1, 3).reshape(a * a, e * e)
-                row.append(S_f.reshape(-1, a * a) @ G @ S_h.reshape(-1, e * e).T)
-            rows.append(np.hstack(row))
-        return np.vstack(rows)
-
     def _blocks(self, parts: _Parts, N: Floats) -> list[list[Floats]]:
         """Return Z_f'PZ_h, dense, as (p_f, J_f, p_h, J_h) blocks; N decides between P_ and V^-1."""
         p, P = len(self.T[0]), len(self.profile.beta)
@@ -268,6 +287,21 @@ class SeveralEvaluation:
         at = [slice(a, b) for a, b in pairwise(ends)]
         pairs = range(len(sizes))
         return [[whole[at[f], at[h]].reshape(*sizes[f], *sizes[h]) for h in pairs] for f in pairs]
+
+
+def trace_table(S: list[Floats], blocks: list[list[Floats]]) -> Floats:
+    """Return tr(P dV_k P dV_l) for all pairs of directions from the dense blocks of Z'PZ."""
+    rows = []
+    for f, S_f in enumerate(S):
+        row = []
+        for h, S_h in enumerate(S):
+            block = blocks[f][h].transpose(0, 2, 1, 3)
+            a, e = block.shape[:2]
+            flat = block.reshape(a * e, -1)
+            G = (flat @ flat.T).reshape(a, e, a, e).transpose(0, 2, 1, 3).reshape(a * a, e * e)
+            row.append(S_f.reshape(-1, a * a) @ G @ S_h.reshape(-1, e * e).T)
+        rows.append(np.hstack(row))
+    return np.vstack(rows)
 
 
 @dataclass(frozen=True, slots=True)

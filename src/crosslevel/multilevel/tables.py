@@ -6,11 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from scipy.stats import chi2
+from scipy.stats import f as f_distribution
 from scipy.stats import t as student
 
 from crosslevel.errors import ModelError
 from crosslevel.multilevel.coding import Floats
 from crosslevel.multilevel.design import Factor
+from crosslevel.multilevel.df import Joint
 from crosslevel.multilevel.estimates import Effects, Estimates
 
 
@@ -40,6 +43,24 @@ def coefficient_table(
             "p_value": 2.0 * student.sf(np.abs(statistic), df),
             "conf_low": beta - half,
             "conf_high": beta + half,
+        }
+    )
+
+
+def joint_table(terms: Sequence[str], joint: Joint) -> pd.DataFrame:
+    """Return one row for an F test."""
+    p_value = (
+        chi2.sf(joint.statistic * joint.df1, joint.df1)
+        if np.isinf(joint.df2)
+        else f_distribution.sf(joint.statistic, joint.df1, joint.df2)
+    )
+    return pd.DataFrame(
+        {
+            "term": [", ".join(terms)],
+            "statistic": [joint.statistic],
+            "df": [float(joint.df1)],
+            "df_denominator": [joint.df2],
+            "p_value": [float(p_value)],
         }
     )
 
