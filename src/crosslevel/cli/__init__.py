@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-import click
 import typer
 
 from crosslevel.errors import CrosslevelError
@@ -47,20 +46,16 @@ def main(arguments: list[str] | None = None) -> int:
     for group in _GROUPS:
         import_module(f"crosslevel.cli.{group}")
     try:
-        outcome = app(args=arguments, standalone_mode=False)
-        return outcome if isinstance(outcome, int) else 0
+        app(args=arguments)
     except CrosslevelError as error:
         typer.secho("error: ", fg="red", bold=True, nl=False, err=True)
         typer.echo(str(error), err=True)
         return 1
-    except click.exceptions.Abort:
-        typer.echo("Stopped.", err=True)
-        return 1
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else 0
+    return 0
 
 
-def run() -> None:
+def run(arguments: list[str] | None = None) -> None:
     """Entry point of the `crosslevel` command."""
-    sys.exit(main())
+    sys.exit(main(arguments))
