@@ -105,7 +105,7 @@ def fit(
 def fit_design(design: Design, *, method: str) -> MultilevelFit:
     """Return the fit of a design that is known to be sound, such as a part of a fitted one."""
     problem = condition(design)
-    objective, start = _objective(design, problem, reml=method == "reml")
+    objective, start = objective_of(design, problem, reml=method == "reml")
     optimum = minimise(objective, start)
     estimates = _estimates(design, problem, objective, optimum)
     return MultilevelFit(design, estimates, objective, problem, optimum, method)
@@ -149,7 +149,7 @@ def _same_groups(a: Factor, b: Factor) -> bool:
     return bool((partner[a.codes] == b.codes).all())
 
 
-def _objective(design: Design, problem: Conditioned, *, reml: bool) -> tuple[Objective, Floats]:
+def objective_of(design: Design, problem: Conditioned, *, reml: bool) -> tuple[Objective, Floats]:
     """Return the criterion for this structure and the theta to start from."""
     factors = design.factors
     free = parameters(factors)
