@@ -7,9 +7,10 @@
 
 from __future__ import annotations
 
+from crosslevel.multilevel.compare import compare
 from crosslevel.multilevel.fit import fit
 from crosslevel.multilevel.formula import Formula, parse
 from crosslevel.multilevel.pooled import PooledFit, ols
 from crosslevel.multilevel.result import MultilevelFit
 
-__all__ = ["Formula", "MultilevelFit", "PooledFit", "fit", "ols", "parse"]
+__all__ = ["Formula", "MultilevelFit", "PooledFit", "compare", "fit", "ols", "parse"]
