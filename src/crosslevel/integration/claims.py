@@ -201,7 +201,7 @@ def _sentence(
     _, low, high = numbers
     digits = _digits(numbers, claim.smallest)
     shown = [_number(value, digits) for value in numbers]
-    interval = f"{shown[0]}, {100 * conf_level:g} % CI {shown[1]} to {shown[2]}"
+    interval = f"{shown[0]}, {100 * conf_level:g}% interval {shown[1]} to {shown[2]}"
     size = _number(claim.smallest, digits)
     if low > 0 or high < 0:
         sign = "positively" if low > 0 else "negatively"

@@ -80,7 +80,7 @@ class Aggregation:
         return pd.DataFrame([{field.name: getattr(self, field.name) for field in fields(self)}])
 
     def __repr__(self) -> str:
-        interval = f"{100 * self.conf_level:g} % CI {self.icc1_low:.3f} to {self.icc1_high:.3f}"
+        interval = f"{100 * self.conf_level:g}% interval {self.icc1_low:.3f} to {self.icc1_high:.3f}"
         return (
             f"ICC(1) = {self.icc1:.3f} ({interval}), ICC(2) = {self.icc2:.3f}, "
             f"{self.n} persons in {self.groups} groups"
@@ -124,7 +124,7 @@ def aggregation(values: pd.Series, groups: pd.Series, *, conf_level: float = 0.9
     --------
     >>> frame = pd.DataFrame({"unit": list("aaabbbccc"), "y": [1, 2, 3, 3, 4, 4, 6, 5, 7]})
     >>> aggregation(frame["y"], frame["unit"])
-    ICC(1) = 0.829 (95 % CI 0.276 to 0.995), ICC(2) = 0.936, 9 persons in 3 groups
+    ICC(1) = 0.829 (95% interval 0.276 to 0.995), ICC(2) = 0.936, 9 persons in 3 groups
     """
     data = pair(values, groups)
     _check(data)

@@ -57,7 +57,7 @@ class Reliability:
         return pd.DataFrame([{"alpha": self.estimate, "n": self.n, "n_items": self.n_items}])
 
     def __repr__(self) -> str:
-        interval = f"{100 * self.conf_level:g} % CI {self.conf_low:.3f} to {self.conf_high:.3f}"
+        interval = f"{100 * self.conf_level:g}% interval {self.conf_low:.3f} to {self.conf_high:.3f}"
         return (
             f"alpha = {self.estimate:.3f} ({interval}), {self.n_items} items, "
             f"{self.n} complete respondents"
@@ -111,7 +111,7 @@ def alpha(
     --------
     >>> answers = pd.DataFrame({"a": [1.0, 2, 3, 4], "b": [1.0, 3, 2, 4], "c": [2.0, 2, 3, 4]})
     >>> alpha(answers)
-    alpha = 0.916 (95 % CI 0.446 to 0.994), 3 items, 4 complete respondents
+    alpha = 0.916 (95% interval 0.446 to 0.994), 3 items, 4 complete respondents
     """
     _check(items)
     values = items.to_numpy(dtype=np.float64)

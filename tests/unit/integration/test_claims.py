@@ -89,7 +89,7 @@ def test_the_row_of_a_claim():
         "conf_high": 0.4166,
         "p_value": 0.012,
         "verdict": "supported",
-        "sentence": "Use is positively associated with goal learning (0.23, 90 % CI 0.05 to 0.42), "
+        "sentence": "Use is positively associated with goal learning (0.23, 90% interval 0.05 to 0.42), "
         "of at least the smallest size of interest (0.10). Supported.",
     }
     other = judge([_claim()], table, estimator="ols-cluster").iloc[0]
@@ -99,7 +99,7 @@ def test_the_row_of_a_claim():
 def test_negative_numbers_carry_a_minus_sign():
     found = judge([_claim("negative")], _table(-0.3, -0.5, -0.1)).iloc[0]
     assert (
-        "(\N{MINUS SIGN}0.30, 95 % CI \N{MINUS SIGN}0.50 to \N{MINUS SIGN}0.10)"
+        "(\N{MINUS SIGN}0.30, 95% interval \N{MINUS SIGN}0.50 to \N{MINUS SIGN}0.10)"
         in found["sentence"]
     )
 
@@ -107,10 +107,10 @@ def test_negative_numbers_carry_a_minus_sign():
 @pytest.mark.parametrize(
     ("numbers", "shown"),
     [
-        ((0.2, 0.004, 0.4), "(0.200, 95 % CI 0.004 to 0.400)"),
-        ((0.0996, 0.01, 0.2), "(0.0996, 95 % CI 0.0100 to 0.2000)"),
-        ((0.0, -0.08, 0.08), "(0.00, 95 % CI \N{MINUS SIGN}0.08 to 0.08)"),
-        ((0.2, 1e-9, 0.4), "(0.20000, 95 % CI 0.00000 to 0.40000)"),
+        ((0.2, 0.004, 0.4), "(0.200, 95% interval 0.004 to 0.400)"),
+        ((0.0996, 0.01, 0.2), "(0.0996, 95% interval 0.0100 to 0.2000)"),
+        ((0.0, -0.08, 0.08), "(0.00, 95% interval \N{MINUS SIGN}0.08 to 0.08)"),
+        ((0.2, 1e-9, 0.4), "(0.20000, 95% interval 0.00000 to 0.40000)"),
     ],
 )
 def test_decimals_hide_no_sign_and_no_distance(numbers, shown):

@@ -89,7 +89,7 @@ def test_results_answer_tidy_glance_and_repr(dataset):
     found = alpha(dataset("attitude")[["complaints", "learning", "raises"]])
     assert found.tidy().loc[0, ["term", "estimate"]].tolist() == ["alpha", found.estimate]
     assert found.glance().loc[0, ["n", "n_items"]].tolist() == [30, 3]
-    assert "95 % CI" in repr(found)
+    assert "95% interval" in repr(found)
 
 
 @pytest.mark.parametrize(
