@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, cast
 
 import pandas as pd
 
+from crosslevel.multilevel.explained import Explained, r_squared
 from crosslevel.multilevel.grid import At
+from crosslevel.multilevel.influence import Influence, influence
 from crosslevel.multilevel.interactions import JohnsonNeyman, johnson_neyman, simple_slopes
 from crosslevel.multilevel.margins import contrasts, emmeans, trend_contrasts, trends
+from crosslevel.multilevel.residuals import residuals
 
 if TYPE_CHECKING:
     from crosslevel.multilevel.result import MultilevelFit
@@ -102,3 +105,15 @@ class FollowUp:
         return johnson_neyman(
             fit, x, moderator=moderator, others=others, df=df, conf_level=conf_level
         )
+
+    def r_squared(self) -> Explained:
+        """Return marginal and conditional R2 and the variance partition; see `explained`."""
+        return r_squared(cast("MultilevelFit", self))
+
+    def residuals(self, level: str = "rows") -> pd.DataFrame:
+        """Return the residuals of rows, or of the groups of one level; see `residuals`."""
+        return residuals(cast("MultilevelFit", self), level)
+
+    def influence(self, group: str, *, method: str = "update") -> Influence:
+        """Return Cook's distances and DFBETAS without each level of `group`; see `influence`."""
+        return influence(cast("MultilevelFit", self), group, method=method)
