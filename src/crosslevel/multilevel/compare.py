@@ -109,13 +109,13 @@ def _grown(small: MultilevelFit, large: MultilevelFit) -> int | None:
 
 def _blocks(fit: MultilevelFit) -> list[tuple[str, frozenset[str]]]:
     """Return each block of random coefficients as its group and its names."""
-
-    def names(factor: Factor, block: int) -> frozenset[str]:
-        pairs = zip(factor.names, factor.blocks, strict=True)
-        return frozenset(name for name, b in pairs if b == block)
-
     return [
-        (factor.name, names(factor, block))
+        (factor.name, _names(factor, block))
         for factor in fit.design.factors
         for block in dict.fromkeys(factor.blocks)
     ]
+
+
+def _names(factor: Factor, block: int) -> frozenset[str]:
+    pairs = zip(factor.names, factor.blocks, strict=True)
+    return frozenset(name for name, b in pairs if b == block)

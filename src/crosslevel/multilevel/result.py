@@ -14,6 +14,7 @@ from crosslevel.multilevel.design import INTERCEPT, Design
 from crosslevel.multilevel.df import Fixed, Reference, kenward_roger, satterthwaite, unit_rows
 from crosslevel.multilevel.estimates import Effects, Estimates, effects
 from crosslevel.multilevel.followup import FollowUp
+from crosslevel.multilevel.intervals import intervals
 from crosslevel.multilevel.objective import Objective
 from crosslevel.multilevel.optimise import Optimum
 from crosslevel.multilevel.prediction import fitted_values, predict
@@ -265,6 +266,18 @@ class MultilevelFit(FollowUp):
     def groups(self) -> str:
         """Number of groups per level, finest first, such as "72 unit, 6 hospital"."""
         return ", ".join(f"{factor.J} {factor.name}" for factor in self.design.factors)
+
+    def intervals(self, *, method: str = "profile", conf_level: float = 0.95) -> pd.DataFrame:
+        """Return intervals of every parameter: kind, group, term, other, estimate, conf_low, ...
+
+        Parameters
+        ----------
+        method
+            `"profile"` inverts the likelihood-ratio test and may end at a standard deviation of
+            zero; `"wald"` is quick and needs variances away from zero.
+        """
+        with one_blas_thread():
+            return intervals(self, method=method, conf_level=conf_level)
 
     def _robust(self, kind: str) -> Robust:
         return robust(kind, self.design, self.problem, self.objective, self.optimum)
