@@ -13,6 +13,7 @@ from scipy.stats import t as student
 from crosslevel.errors import ModelError
 from crosslevel.frames import RESULT_COLUMNS
 from crosslevel.multilevel.coding import Floats
+from crosslevel.multilevel.df import Reference
 from crosslevel.multilevel.tables import quantile
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ ESTIMABLE = 1e-7
 
 
 def combined(
-    fit: MultilevelFit, L: Floats, *, df: str = "normal", conf_level: float = 0.95
+    fit: MultilevelFit, L: Floats, *, reference: Reference, conf_level: float = 0.95
 ) -> pd.DataFrame:
     """Return estimate, std_error, statistic, df, p_value, conf_low, conf_high of the rows of L.
 
@@ -32,13 +33,15 @@ def combined(
     L
         (m, P) weights of the columns of the design, aliased ones included. A combination that the
         kept columns do not determine gets missing values.
-    df
-        Reference distribution, as in `tidy`.
+    reference
+        Covariance and degrees of freedom, from `fit.reference(df)`.
     """
     rows, sure = _kept(fit, L)
-    std_error, freedom = _spread(fit, rows, df)
-    estimate = rows @ fit.estimates.beta
-    table = _table(estimate, std_error, freedom, quantile(freedom, conf_level))
+    variance = np.einsum("mp,pq,mq->m", rows, reference.covariance, rows, optimize=True)
+    std_error = np.sqrt(np.maximum(variance, 0.0))
+    asked = sure & (std_error > 0.0)
+    df = np.array([reference.df(r) if k else np.nan for r, k in zip(rows, asked, strict=True)])
+    table = _table(rows @ fit.estimates.beta, std_error, df, quantile(df, conf_level))
     table.loc[~sure] = np.nan
     return table
 
@@ -103,16 +106,6 @@ def _kept(fit: MultilevelFit, L: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]
     gap = np.abs(L[:, lost] - L[:, kept] @ share).max(axis=1)
     size = np.abs(L).max(axis=1) + 1.0
     return L[:, kept], gap <= ESTIMABLE * size
-
-
-def _spread(fit: MultilevelFit, L: Floats, df: str) -> tuple[Floats, Floats]:
-    """Return standard errors and degrees of freedom of the rows of L."""
-    variance = np.einsum("mp,pq,mq->m", L, fit.estimates.vcov, L, optimize=True)
-    std_error = np.sqrt(np.maximum(variance, 0.0))
-    if df not in ("normal", "residual"):
-        raise ModelError(f"`df` must be 'normal' or 'residual', got {df!r}.")
-    value = np.inf if df == "normal" else float(fit.design.n - len(fit.estimates.beta))
-    return std_error, np.full(len(L), value)
 
 
 def _table(estimate: Floats, std_error: Floats, df: Floats, critical: Floats) -> pd.DataFrame:

@@ -29,7 +29,7 @@ class FollowUp:
         *,
         at: At | None = None,
         average: str = "equal",
-        df: str = "normal",
+        df: str = "satterthwaite",
         conf_level: float = 0.95,
     ) -> pd.DataFrame:
         """Return estimated marginal means, one row per combination of `by`; see `margins`."""
@@ -46,7 +46,7 @@ class FollowUp:
         kind: str = "pairwise",
         adjust: str = "none",
         average: str = "equal",
-        df: str = "normal",
+        df: str = "satterthwaite",
         conf_level: float = 0.95,
     ) -> pd.DataFrame:
         """Return differences between marginal means, or between slopes of `slope`."""
@@ -68,7 +68,7 @@ class FollowUp:
         by: str | Sequence[str] = (),
         at: At | None = None,
         average: str = "equal",
-        df: str = "normal",
+        df: str = "satterthwaite",
         conf_level: float = 0.95,
     ) -> pd.DataFrame:
         """Return the slope in `x` at each combination of `by`; see `margins`."""
@@ -82,7 +82,7 @@ class FollowUp:
         moderator: str,
         at: object = None,
         others: At | None = None,
-        df: str = "normal",
+        df: str = "satterthwaite",
         conf_level: float = 0.95,
     ) -> pd.DataFrame:
         """Return the slope in `x` at values of the moderator; see `interactions`."""
@@ -97,7 +97,7 @@ class FollowUp:
         *,
         moderator: str,
         others: At | None = None,
-        df: str = "normal",
+        df: str = "satterthwaite",
         conf_level: float = 0.95,
     ) -> JohnsonNeyman:
         """Return where along the moderator the slope in `x` differs from zero."""

@@ -233,7 +233,7 @@ def _tables(
     beta = np.array([m.beta for m in made]).reshape(factor.J, P)
     std_error = np.sqrt(np.array([np.diag(m.vcov) for m in made]).reshape(factor.J, P))
     change = fit.estimates.beta - beta
-    L = np.linalg.cholesky(fit.estimates.vcov)
+    L = np.linalg.cholesky(_outward(fit, fit.optimum.profile, fit.status).vcov)
     cook = (solve_triangular(L, change.T, lower=True, check_finite=False) ** 2).sum(axis=0) / P
     labels = factor.levels.labels()
     groups = pd.DataFrame(

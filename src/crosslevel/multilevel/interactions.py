@@ -14,6 +14,7 @@ from scipy.optimize import brentq
 from crosslevel.errors import ModelError
 from crosslevel.multilevel.coding import Floats
 from crosslevel.multilevel.combinations import combined, labelled
+from crosslevel.multilevel.df import Reference
 from crosslevel.multilevel.grid import At, chosen, predictors
 from crosslevel.multilevel.margins import slopes, trends
 from crosslevel.multilevel.tables import quantile
@@ -47,7 +48,7 @@ def simple_slopes(
     moderator: str,
     at: object = None,
     others: At | None = None,
-    df: str = "normal",
+    df: str = "satterthwaite",
     conf_level: float = 0.95,
 ) -> pd.DataFrame:
     """Return the slope of the outcome in `x` at values of the moderator.
@@ -103,7 +104,7 @@ def johnson_neyman(
     *,
     moderator: str,
     others: At | None = None,
-    df: str = "normal",
+    df: str = "satterthwaite",
     conf_level: float = 0.95,
 ) -> JohnsonNeyman:
     """Return the regions of the moderator's observed range in which the slope of `x` is not zero.
@@ -126,18 +127,17 @@ def johnson_neyman(
     low, high = float(values.min()), float(values.max())
     z = np.linspace(low, high, CURVE)
     L = _rows(fit, x, moderator, z, others)
-    table = combined(fit, L, df=df, conf_level=conf_level)
+    line = _Line(fit, (x, moderator), others, fit.reference(df), conf_level)
+    table = line.at(z)
     if df in ("normal", "residual") and _straight(L):
         cut = float(quantile(table["df"].to_numpy(), conf_level)[0])
-        bounds = _closed(fit, _rows(fit, x, moderator, np.array([low, high]), others), cut)
-        roots = [low + (high - low) * r for r in bounds if 0.0 < r < 1.0]
+        bounds = _closed(fit, L[[0, -1]], cut)
+        roots = sorted(low + (high - low) * r for r in bounds if 0.0 < r < 1.0)
     else:
-        roots = _sought(fit, table, z, (x, moderator, others), df, conf_level)
-    named = pd.DataFrame({moderator: z})
-    curve = labelled(table, [x] * CURVE, named)
-    edges = [low, *sorted(roots), high]
-    regions = _regions(fit, edges, values, (x, moderator, others), df, conf_level)
-    return JohnsonNeyman(x, moderator, regions, tuple(sorted(roots)), curve, conf_level)
+        roots = line.limits(z, table)
+    curve = labelled(table, [x] * CURVE, pd.DataFrame({moderator: z}))
+    regions = line.regions([low, *roots, high], values)
+    return JohnsonNeyman(x, moderator, regions, tuple(roots), curve, conf_level)
 
 
 def _check(fit: MultilevelFit, x: str, moderator: str) -> None:
@@ -172,50 +172,46 @@ def _closed(fit: MultilevelFit, ends: Floats, cut: float) -> list[float]:
     return [float(r.real) for r in found if abs(r.imag) == 0.0]
 
 
-def _margin(table: pd.DataFrame, conf_level: float) -> Floats:
-    cut = quantile(table["df"].to_numpy(), conf_level)
-    return np.asarray(np.abs(table["statistic"].to_numpy()) - cut)
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """The slope of `names[0]` along `names[1]`, with its tests."""
 
+    fit: MultilevelFit
+    names: tuple[str, str]
+    others: At | None
+    reference: Reference
+    conf_level: float
 
-def _sought(
-    fit: MultilevelFit,
-    table: pd.DataFrame,
-    z: Floats,
-    names: tuple[str, str, At | None],
-    df: str,
-    conf_level: float,
-) -> list[float]:
-    """Return the limits found between neighbouring points of the curve."""
-    x, moderator, others = names
+    def at(self, z: Floats | Sequence[float]) -> pd.DataFrame:
+        """Return the tests of the slopes at values z of the moderator."""
+        L = _rows(self.fit, *self.names, z, self.others)
+        return combined(self.fit, L, reference=self.reference, conf_level=self.conf_level)
 
-    def _at(value: float) -> float:
-        rows = _rows(fit, x, moderator, [value], others)
-        return float(_margin(combined(fit, rows, df=df, conf_level=conf_level), conf_level)[0])
+    def margin(self, table: pd.DataFrame) -> Floats:
+        """Return by how much each statistic exceeds its critical value."""
+        cut = quantile(table["df"].to_numpy(), self.conf_level)
+        return np.asarray(np.abs(table["statistic"].to_numpy()) - cut)
 
-    signs = _margin(table, conf_level) > 0
-    return [float(brentq(_at, z[k], z[k + 1])) for k in np.flatnonzero(signs[1:] != signs[:-1])]
+    def limits(self, z: Floats, table: pd.DataFrame) -> list[float]:
+        """Return where the margin changes sign between neighbouring points z."""
+        sure = self.margin(table) > 0
+        places = np.flatnonzero(sure[1:] != sure[:-1])
+        return [
+            float(brentq(lambda v: float(self.margin(self.at([v]))[0]), z[k], z[k + 1]))
+            for k in places
+        ]
 
-
-def _regions(
-    fit: MultilevelFit,
-    edges: list[float],
-    values: Floats,
-    names: tuple[str, str, At | None],
-    df: str,
-    conf_level: float,
-) -> pd.DataFrame:
-    """Return the stretches between edges, judged at their middle."""
-    x, moderator, others = names
-    middle = [(a + b) / 2.0 for a, b in pairwise(edges)]
-    table = combined(fit, _rows(fit, x, moderator, middle, others), df=df, conf_level=conf_level)
-    sure = _margin(table, conf_level) > 0
-    words = np.where(table["estimate"] > 0, "positive", "negative")
-    inside = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(middle) - 1)
-    return pd.DataFrame(
-        {
-            "from": edges[:-1],
-            "to": edges[1:],
-            "slope": np.where(sure, words, "not distinguishable from zero"),
-            "share": np.bincount(inside, minlength=len(middle)) / len(values),
-        }
-    )
+    def regions(self, edges: list[float], values: Floats) -> pd.DataFrame:
+        """Return the stretches between edges, judged at their middle."""
+        table = self.at([(a + b) / 2.0 for a, b in pairwise(edges)])
+        words = np.where(table["estimate"] > 0, "positive", "negative")
+        inside = np.searchsorted(edges, values, side="right") - 1
+        inside = np.clip(inside, 0, len(table) - 1)
+        return pd.DataFrame(
+            {
+                "from": edges[:-1],
+                "to": edges[1:],
+                "slope": np.where(self.margin(table) > 0, words, "not distinguishable from zero"),
+                "share": np.bincount(inside, minlength=len(table)) / len(values),
+            }
+        )

@@ -31,7 +31,7 @@ def emmeans(
     *,
     at: At | None = None,
     average: str = "equal",
-    df: str = "normal",
+    df: str = "satterthwaite",
     conf_level: float = 0.95,
 ) -> pd.DataFrame:
     """Return estimated marginal means of the outcome: one row per combination of `by`.
@@ -64,7 +64,9 @@ def emmeans(
     undetermined is missing.
     """
     L, keys, terms = _means(fit, by, at, average)
-    return labelled(combined(fit, L, df=df, conf_level=conf_level), terms, keys)
+    return labelled(
+        combined(fit, L, reference=fit.reference(df), conf_level=conf_level), terms, keys
+    )
 
 
 def contrasts(
@@ -76,7 +78,7 @@ def contrasts(
     kind: str = "pairwise",
     adjust: str = "none",
     average: str = "equal",
-    df: str = "normal",
+    df: str = "satterthwaite",
     conf_level: float = 0.95,
 ) -> pd.DataFrame:
     """Return differences between the marginal means of `of`, separately for each value of `by`.
@@ -105,7 +107,7 @@ def trends(
     by: str | Sequence[str] = (),
     at: At | None = None,
     average: str = "equal",
-    df: str = "normal",
+    df: str = "satterthwaite",
     conf_level: float = 0.95,
 ) -> pd.DataFrame:
     """Return the slope of the predicted outcome in `x` at each combination of `by`.
@@ -114,7 +116,9 @@ def trends(
     `at` gives; name x in `by` as well to see several.
     """
     L, keys, terms = slopes(fit, x, by, at, average)
-    return labelled(combined(fit, L, df=df, conf_level=conf_level), terms, keys)
+    return labelled(
+        combined(fit, L, reference=fit.reference(df), conf_level=conf_level), terms, keys
+    )
 
 
 def slopes(
@@ -147,7 +151,7 @@ def trend_contrasts(
     kind: str = "pairwise",
     adjust: str = "none",
     average: str = "equal",
-    df: str = "normal",
+    df: str = "satterthwaite",
     conf_level: float = 0.95,
 ) -> pd.DataFrame:
     """Return differences between the slopes in `x` at the levels of `of`, as `contrasts` does."""
@@ -213,7 +217,7 @@ def _differences(
         raise ModelError(f"`kind` must be 'pairwise' or 'reference', got {kind!r}.")
     if adjust == "tukey" and kind != "pairwise":
         raise ModelError("`adjust='tukey'` is for all pairs; use 'holm' against a reference.")
-    shown = predictors(fit.design)[of].shown
+    shown, reference = predictors(fit.design)[of].shown, fit.reference(df)
     family = keys.groupby(by, sort=False).ngroup().to_numpy() if by else np.zeros(len(keys), int)
     parts = []
     for f in range(family.max() + 1):
@@ -224,7 +228,7 @@ def _differences(
         if kind == "reference":
             pairs = [(k, here[0]) for k in here[1:]]
         left, right = ([int(pair[side]) for pair in pairs] for side in (0, 1))
-        table = combined(fit, L[left] - L[right], df=df, conf_level=conf_level)
+        table = combined(fit, L[left] - L[right], reference=reference, conf_level=conf_level)
         table = adjusted(table, adjust, means=len(here), conf_level=conf_level)
         value = keys[of]
         terms = [f"{shown(value[a])} - {shown(value[b])}" for a, b in pairs]

@@ -61,7 +61,7 @@ def test_values_and_others(crossing: MultilevelFit) -> None:
     np.testing.assert_allclose(moved["estimate"], plain["estimate"], rtol=1e-9)
 
 
-@pytest.mark.parametrize("df", ["normal", "residual"])
+@pytest.mark.parametrize("df", ["normal", "residual", "satterthwaite", "kenward-roger"])
 def test_regions_equal_a_grid_of_tests(crossing: MultilevelFit, df: str) -> None:
     """1,001 values of the moderator, each tested with a centred copy of the model's own terms."""
     found = crossing.johnson_neyman("x", moderator="z", df=df)
@@ -79,7 +79,7 @@ def test_regions_equal_a_grid_of_tests(crossing: MultilevelFit, df: str) -> None
 
 
 def test_bounds_by_the_textbook_quadratic(crossing: MultilevelFit) -> None:
-    found = crossing.johnson_neyman("x", moderator="z", conf_level=0.9)
+    found = crossing.johnson_neyman("x", moderator="z", df="normal", conf_level=0.9)
     b = crossing.tidy().set_index("term")["estimate"]
     V = crossing.vcov()
     q2 = norm.ppf(0.95) ** 2

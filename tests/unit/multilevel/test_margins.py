@@ -10,9 +10,11 @@ import pytest
 
 from crosslevel.errors import ModelError
 from crosslevel.multilevel import MultilevelFit, fit
+from multilevel_models import fitted
 from reference_values import data, entries
 
 R = entries("after_the_fit")
+EMMEANS = entries("lmm")
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +37,7 @@ def _same(mine: pd.DataFrame, theirs: dict[str, Any], estimate: str = "emmean") 
 
 @pytest.mark.parametrize("average", ["equal", "proportional"])
 def test_means_equal_emmeans(exam: MultilevelFit, average: str) -> None:
-    mine = exam.emmeans("schgend", average=average)
+    mine = exam.emmeans("schgend", average=average, df="normal")
     theirs = R["marginal_means"].values[average]
     assert list(mine["schgend"]) == theirs["schgend"]
     assert list(mine["term"]) == ["schgend[mixed]", "schgend[boys]", "schgend[girls]"]
@@ -43,7 +45,7 @@ def test_means_equal_emmeans(exam: MultilevelFit, average: str) -> None:
 
 
 def test_means_average_over_values_given(exam: MultilevelFit) -> None:
-    mine = exam.emmeans(["schgend", "sex"], at={"standLRT": [-1, 1]})
+    mine = exam.emmeans(["schgend", "sex"], at={"standLRT": [-1, 1]}, df="normal")
     theirs = R["marginal_means"].values["averaged_at"]
     assert list(mine["schgend"]) == theirs["schgend"]
     assert list(mine["sex"]) == theirs["sex"]
@@ -52,19 +54,19 @@ def test_means_average_over_values_given(exam: MultilevelFit) -> None:
 
 @pytest.mark.parametrize("adjust", ["none", "tukey", "holm", "bonferroni"])
 def test_contrasts_equal_emmeans(exam: MultilevelFit, adjust: str) -> None:
-    mine = exam.contrasts("schgend", adjust=adjust)
+    mine = exam.contrasts("schgend", adjust=adjust, df="normal")
     theirs = R["marginal_means"].values["pairs"][adjust]
     assert mine["term"].iloc[0] == "schgend[mixed] - schgend[boys]"
     _same(mine, theirs, "estimate")
 
 
 def test_contrasts_with_a_reference(exam: MultilevelFit) -> None:
-    mine = exam.contrasts("schgend", kind="reference")
+    mine = exam.contrasts("schgend", kind="reference", df="normal")
     _same(mine, R["marginal_means"].values["reference"], "estimate")
 
 
 def test_contrasts_within_groups(exam: MultilevelFit) -> None:
-    mine = exam.contrasts("schgend", by="sex", at={"standLRT": [-1, 1]})
+    mine = exam.contrasts("schgend", by="sex", at={"standLRT": [-1, 1]}, df="normal")
     theirs = R["marginal_means"].values["pairs_by_sex"]
     assert list(mine["sex"]) == theirs["sex"]
     _same(mine, theirs, "estimate")
@@ -72,17 +74,47 @@ def test_contrasts_within_groups(exam: MultilevelFit) -> None:
 
 def test_trends_equal_emtrends(exam: MultilevelFit) -> None:
     theirs = R["marginal_means"].values
-    _same(exam.trends("standLRT", by="schgend"), theirs["trends"], "standLRT.trend")
-    _same(exam.contrasts("schgend", slope="standLRT"), theirs["trend_pairs"], "estimate")
+    _same(exam.trends("standLRT", by="schgend", df="normal"), theirs["trends"], "standLRT.trend")
+    _same(
+        exam.contrasts("schgend", slope="standLRT", df="normal"), theirs["trend_pairs"], "estimate"
+    )
 
 
 def test_curves_equal_emmeans() -> None:
     model = fit("normexam ~ ns(standLRT, 3)*sex + poly(schavg, 2) + (1 | school)", data("Exam"))
     theirs = R["curve_means"].values
-    _same(model.emmeans("sex", at={"standLRT": -1.5}), theirs["means"])
+    _same(model.emmeans("sex", at={"standLRT": -1.5}, df="normal"), theirs["means"])
     mine = model.trends("standLRT", by="standLRT", at={"standLRT": [-2, 0, 1]})
     np.testing.assert_allclose(mine["estimate"], theirs["trends"]["standLRT.trend"], rtol=1e-4)
     np.testing.assert_allclose(mine["std_error"], theirs["trends"]["SE"], rtol=1e-4)
+
+
+@pytest.mark.parametrize("df", ["satterthwaite", "kenward-roger"])
+def test_small_samples_equal_emmeans(df: str) -> None:
+    model = fitted("orthodont_ri_reml")
+    name = "emmeans_orthodont_sat" if df == "satterthwaite" else "emmeans_orthodont_kr"
+    theirs = EMMEANS[name].values
+    at = {"age": [8, 14]}
+    means = model.emmeans(["Sex", "age"], at=at, df=df)
+    assert list(means["Sex"]) == theirs["emmeans"]["Sex"]
+    assert list(means["age"]) == theirs["emmeans"]["age"]
+    _same(means, theirs["emmeans"])
+    np.testing.assert_allclose(means["df"], theirs["emmeans"]["df"], rtol=1e-6)
+    pairs = model.contrasts("Sex", by="age", at=at, df=df)
+    _same(pairs, theirs["pairs_unadjusted"], "estimate")
+    np.testing.assert_allclose(pairs["df"], theirs["pairs_unadjusted"]["df"], rtol=1e-6)
+    tukey = model.contrasts("Sex", by="age", at=at, df=df, adjust="tukey")
+    np.testing.assert_allclose(tukey["p_value"], theirs["pairs_tukey_p"], rtol=1e-4)
+
+
+def test_small_sample_trends_equal_emtrends() -> None:
+    model = fitted("orthodont_ri_reml")
+    theirs = EMMEANS["emtrends_orthodont"].values
+    trends = model.trends("age", by="Sex", df="satterthwaite")
+    _same(trends, theirs["trends"], "age.trend")
+    np.testing.assert_allclose(trends["df"], theirs["trends"]["df"], rtol=1e-6)
+    pair = model.contrasts("Sex", slope="age", df="satterthwaite")
+    _same(pair, theirs["pairs"], "estimate")
 
 
 def test_a_mean_is_the_average_prediction(exam: MultilevelFit) -> None:
