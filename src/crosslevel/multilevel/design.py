@@ -53,7 +53,8 @@ class Factor:
 class Design:
     """Everything a fit needs from formula and data, and what new data will need from it.
 
-    `variables` are the predictors of all rows, also of those left out (`kept` False).
+    `variables` are the predictors of all rows, also of those left out (`kept` False); `columns`
+    names the columns of weights and offset, where there are any.
     """
 
     formula: Formula
@@ -68,6 +69,7 @@ class Design:
     lost: Mapping[str, int]
     codings: Mapping[Atom, Coding]
     variables: Mapping[Atom, Variable]
+    columns: Mapping[str, str]
 
     @property
     def n(self) -> int:
@@ -122,6 +124,7 @@ def build(
         lost=lost,
         codings={atom: v.coding for atom, v in variables.items()},
         variables=variables,
+        columns={k: v for k, v in (("weights", weights), ("offset", offset)) if v is not None},
     )
 
 

@@ -249,8 +249,10 @@ class MultilevelFit(FollowUp):
             `"all"` random effects, `"none"` (the population), or names of groups. A level the model
             has not met gets random effects of zero.
         interval
-            `"confidence"` gives a frame estimate, std_error, conf_low, conf_high for the population
-            prediction (`include="none"`).
+            A frame estimate, std_error, conf_low, conf_high: `"confidence"` for the mean of such
+            rows, in their groups as far as `include` says; `"prediction"` for one new outcome,
+            where groups not met and groups left out of `include` add their whole variance. The
+            variance parameters count as known, the reference is normal.
         """
         return predict(
             self.design,

@@ -118,8 +118,6 @@ def test_choices(frame: pd.DataFrame) -> None:
         model.predict(include=["units"])
     with pytest.raises(ModelError, match="`interval` must be"):
         model.predict(interval="both")
-    with pytest.raises(ModelError, match="for the population"):
-        model.predict(interval="confidence")
 
 
 def test_outcome_function(frame: pd.DataFrame) -> None:
