@@ -19,7 +19,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.linalg import solve_triangular
 from scipy.linalg.lapack import dpotri
-from scipy.sparse import csr_array
+from scipy.sparse import csc_array
 
 from crosslevel.multilevel.coding import Floats
 from crosslevel.multilevel.objective import (
@@ -33,7 +33,7 @@ from crosslevel.multilevel.objective import (
     profiled,
 )
 from crosslevel.multilevel.parameters import Parameters
-from crosslevel.multilevel.statistics import SeveralFactors
+from crosslevel.multilevel.statistics import Projection, SeveralFactors, dense
 
 EXACT = 600
 CHUNK = 4096
@@ -59,8 +59,8 @@ class SeveralObjective:
         S_r = forward(L[:, :, stats.rows], stats.c[None])[0]
         A_rr, A_ra = stats.W_rr.copy(), stats.W_ra.copy()
         for a in range(p):
-            part = stats.sparse(S_r[a])
-            A_rr += (part.T @ part).toarray()
+            part = stats.matrix(S_r[a])
+            A_rr += dense(part.T @ part)
             A_ra += part.T @ S[p:, a].T
         flat = S[p:].reshape(len(S) - p, -1)
         C = left(stats, T, left(stats, T, A_rr).T)
@@ -117,7 +117,7 @@ class SeveralEvaluation:
             rows = slice(begin, begin + CHUNK)
             for k, m in np.ndindex(first.shape[:2]):
                 half = parts.D[k][rows] @ parts.N_0
-                first[k, m, rows] -= parts.D[m][rows].multiply(half).sum(axis=1)
+                first[k, m, rows] -= _row_sums(parts.D[m][rows], half)
         H = self.A_rr - self.A_rr @ parts.N_0 @ self.A_rr
         made = [first]
         for at, p, J in self._spans():
@@ -203,7 +203,7 @@ class SeveralEvaluation:
         N = np.block([[N_0 + E @ F @ E.T, -E @ F], [-F @ E.T, F]])
         R = self.S[:p]
         D = tuple(
-            stats.sparse(np.einsum("an,an->n", R[k][:, stats.rows], self.S_r)) for k in range(p)
+            stats.matrix(np.einsum("an,an->n", R[k][:, stats.rows], self.S_r)) for k in range(p)
         )
         return _Parts(N_0, N, D, products(R, self.S[p:]))
 
@@ -234,8 +234,7 @@ class SeveralEvaluation:
         first = R @ R.T
         for k in range(p):
             for m in range(k + 1):
-                rr = (D[k].T @ D[m]).tocoo()
-                value = float(rr.data @ N[:q, :q][rr.coords])
+                value = _overlap(D[k].T @ D[m], N[:q, :q])
                 value += float(np.sum((D[k].T @ C[m].T + D[m].T @ C[k].T) * N[:q, q:]))
                 value += float(np.sum((C[k] @ C[m].T) * N[q:, q:]))
                 first[k, m] -= value
@@ -274,7 +273,7 @@ class SeveralEvaluation:
         p, P = len(self.T[0]), len(self.profile.beta)
         R, C = self.S[:p], parts.C_1[:, :-1]
         J = C.shape[2]
-        D = np.vstack([d.toarray() for d in parts.D])
+        D = np.vstack([dense(d) for d in parts.D])
         block = np.zeros((p, J, p, J))
         j = np.arange(J)
         block[:, j, :, j] = products(R, R).transpose(2, 0, 1)
@@ -287,6 +286,21 @@ class SeveralEvaluation:
         at = [slice(a, b) for a, b in pairwise(ends)]
         pairs = range(len(sizes))
         return [[whole[at[f], at[h]].reshape(*sizes[f], *sizes[h]) for h in pairs] for f in pairs]
+
+
+def _overlap(product: Projection | csc_array, N: Floats) -> float:
+    """Return the sum of the entrywise product with N."""
+    if isinstance(product, np.ndarray):
+        return float(np.sum(product * N))
+    entries = product.tocoo()
+    return float(entries.data @ N[entries.coords])
+
+
+def _row_sums(matrix: Projection, other: Floats) -> Floats:
+    """Return the row sums of the entrywise product."""
+    if isinstance(matrix, np.ndarray):
+        return np.asarray(np.einsum("jq,jq->j", matrix, other))
+    return np.asarray(matrix.multiply(other).sum(axis=1))
 
 
 def trace_table(S: list[Floats], blocks: list[list[Floats]]) -> Floats:
@@ -310,5 +324,5 @@ class _Parts:
 
     N_0: Floats
     N: Floats
-    D: tuple[csr_array, ...]
+    D: tuple[Projection, ...]
     C_1: Floats

@@ -12,11 +12,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
+from scipy.sparse import csc_array, csr_array
 
 from crosslevel.multilevel.coding import Codes, Floats
 
+SMALL = 60_000  # entries up to which a projection is kept dense: the arithmetic beats bookkeeping
 DEFICIENT = 1e-20  # squared share of a column's length below which a group does not carry it
+
+Projection = csr_array | Floats
+
+
+def dense(matrix: Projection | csc_array) -> Floats:
+    """Return a projection, or a product of two, as an ordinary array."""
+    return matrix if isinstance(matrix, np.ndarray) else np.asarray(matrix.toarray())
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +64,13 @@ class SeveralFactors:
         """The eliminated group of each stored value, (nnz,)."""
         return np.repeat(np.arange(len(self.indptr) - 1), np.diff(self.indptr))
 
-    def sparse(self, values: Floats) -> csr_array:
-        """Return stored values (nnz,) as a sparse (J, q) matrix."""
+    def matrix(self, values: Floats) -> Projection:
+        """Return stored values (nnz,) as a (J, q) matrix, sparse unless it is small."""
         shape = (len(self.indptr) - 1, len(self.W_rr))
+        if shape[0] * shape[1] <= SMALL:
+            whole = np.zeros(shape)
+            whole[self.rows, self.indices] = values
+            return whole
         return csr_array((values, self.indices, self.indptr), shape=shape)
 
     def spans(self) -> Iterator[tuple[slice, int, int]]:

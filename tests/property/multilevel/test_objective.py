@@ -95,3 +95,20 @@ def test_gradient_and_hessian_equal_differences(shape: dict) -> None:
     size = 1.0 + np.abs(slope).max()
     np.testing.assert_allclose(made.gradient, slope, atol=1e-5 * size)
     np.testing.assert_allclose(made.hessian, curve, atol=1e-6 * (1.0 + np.abs(curve).max()))
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(SHAPES)
+def test_sparse_and_dense_projections_agree(shape: dict) -> None:
+    """Small cross-blocks are kept dense; both kinds give the same criterion and derivatives."""
+    made = []
+    for small in (0, 10**9):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("crosslevel.multilevel.statistics.SMALL", small)
+            objective, theta, *_ = _case(shape)
+            here = objective.at(theta)
+            derivatives = here.derivatives()
+            parts = (here.profile.criterion, derivatives.gradient, derivatives.hessian)
+            made.append((*parts, *here.diagonal(), *here.pieces().g))
+    for sparse, dense in zip(*made, strict=True):
+        np.testing.assert_allclose(sparse, dense, rtol=1e-7, atol=1e-7)
