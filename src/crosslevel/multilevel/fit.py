@@ -157,6 +157,7 @@ def objective_of(design: Design, problem: Conditioned, *, reml: bool) -> tuple[O
     if len(factors) == 1:
         f = factors[0]
         single = one_factor(f.codes, f.J, Z=problem.Z[0], A=A)
+        _check_residual(single, f)
         start = free.pack([_start(single)])
         return SingleObjective(single, free, reml), start
     order = tuple(sorted(range(len(factors)), key=lambda k: -factors[k].p * factors[k].J))
@@ -175,6 +176,21 @@ def objective_of(design: Design, problem: Conditioned, *, reml: bool) -> tuple[O
         else:
             triangles[k] = _start(several.first)
     return SeveralObjective(several, free, order, reml), free.pack(triangles)
+
+
+def _check_residual(statistics: OneFactor, factor: Factor) -> None:
+    """Raise when k coefficients per group and X can reproduce y: no maximum as sigma nears zero."""
+    sizes, n, P = np.bincount(factor.codes), statistics.n, statistics.P
+    values = np.linalg.eigvalsh(statistics.W[:P, :P]) if P else np.zeros(0)
+    within = int((values > 1e-9 * n).sum())
+    for k in range(1, factor.p + 1):
+        spanned = int(np.minimum(sizes, k).sum())
+        if spanned < n <= spanned + (within if k == factor.p else P - 1):
+            raise ModelError(
+                f"{n} rows in {factor.J} groups of '{factor.name}' are too few for {factor.p} "
+                f"random and {P} fixed coefficients: they can reproduce the outcome exactly, so "
+                "the likelihood has no maximum. Leave some coefficients out."
+            )
 
 
 def _check_size(design: Design, order: tuple[int, ...]) -> None:
