@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import pandas as pd
 
+from crosslevel.multilevel.diagnostics import diagnostics
 from crosslevel.multilevel.explained import Explained, r_squared
 from crosslevel.multilevel.grid import At
 from crosslevel.multilevel.influence import Influence, influence
@@ -15,6 +17,8 @@ from crosslevel.multilevel.margins import contrasts, emmeans, trend_contrasts, t
 from crosslevel.multilevel.residuals import residuals
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from crosslevel.multilevel.result import MultilevelFit
 
 
@@ -117,3 +121,7 @@ class FollowUp:
     def influence(self, group: str, *, method: str = "update") -> Influence:
         """Return Cook's distances and DFBETAS without each level of `group`; see `influence`."""
         return influence(cast("MultilevelFit", self), group, method=method)
+
+    def diagnostics(self, path: Path | str | None = None) -> Figure | Path:
+        """Return the diagnostic figure, or write it to `path`; see `diagnostics`."""
+        return diagnostics(cast("MultilevelFit", self), path)
