@@ -18,6 +18,7 @@ from crosslevel.multilevel.design import INTERCEPT, Design, Factor
 ALIASED = (
     1e-7  # share of a column's length that earlier columns leave over (as lme4's qr tolerance)
 )
+COLLINEAR = 1e-6  # share of a random column that others leave over; below it, it stays as it is
 DOUBTFUL = 1e-4  # below this the columns are orthogonalised twice over instead of only scaled
 
 
@@ -206,4 +207,18 @@ def _random(factor: Factor, weights: Floats | None) -> tuple[Floats, Floats]:
         back[at, at] = 1.0 / size
         if names[0] == INTERCEPT:
             back[at[0], at[1:]] = -(centre / size)[1:]
+        if len(at) > 1 + (names[0] == INTERCEPT):
+            turn = _whitening(Z[at])
+            Z[at] = turn @ Z[at]
+            back[:, at] = back[:, at] @ turn.T
     return Z, back
+
+
+def _whitening(Z: Floats) -> Floats:
+    """Return the lower map that makes rows orthonormal; the identity when they are collinear."""
+    L = np.eye(len(Z))
+    try:
+        L = np.linalg.cholesky(Z @ Z.T / Z.shape[1])
+    except np.linalg.LinAlgError:
+        return L
+    return np.asarray(np.linalg.inv(L)) if np.diag(L).min() > COLLINEAR else np.eye(len(Z))

@@ -84,3 +84,17 @@ def test_dense_criterion_agrees() -> None:
     frame = pd.DataFrame(data("sleepstudy"))
     model = fit("Reaction ~ Days + (Days | Subject)", frame)
     assert dense_criterion(model) == pytest.approx(1743.6282719599, abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_nearly_collinear_random_slopes(seed: int) -> None:
+    """x and z = x + 1e-4 d span the model of x and d; a fit once stopped 0.0006 above it."""
+    rng = np.random.default_rng(seed)
+    g = np.repeat(np.arange(20), 6)
+    x, d = rng.normal(size=120), rng.normal(size=120)
+    y = 1 + rng.normal(size=20)[g] * (1 + x) + 0.3 * d + rng.normal(size=120)
+    frame = pd.DataFrame({"y": y, "x": x, "d": d, "z": x + 1e-4 * d, "g": g})
+    plain = fit("y ~ x + d + (x + d | g)", frame, method="ml")
+    other = fit("y ~ x + z + (x + z | g)", frame, method="ml")
+    assert other.criterion == pytest.approx(plain.criterion, abs=1e-6)
+    assert other.status == plain.status
