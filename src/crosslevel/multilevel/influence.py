@@ -23,8 +23,8 @@ from crosslevel.multilevel.coding import Floats
 from crosslevel.multilevel.conditioning import condition, lower
 from crosslevel.multilevel.design import Design, Factor
 from crosslevel.multilevel.grouping import Levels, compress
-from crosslevel.multilevel.objective import Profile, SingleObjective
-from crosslevel.multilevel.optimise import minimise
+from crosslevel.multilevel.objective import Profile, SingleObjective, profiled
+from crosslevel.multilevel.optimise import Optimum, minimise
 from crosslevel.multilevel.statistics import OneFactor
 from crosslevel.multilevel.threads import one_blas_thread
 
@@ -80,7 +80,7 @@ def influence(fit: MultilevelFit, group: str, *, method: str = "update") -> Infl
     group
         Name of a grouping factor; all rows of one of its levels are left out at a time.
     method
-        `"update"` (one evaluation per group) or `"refit"` (a few).
+        `"update"` (exact at fixed variances) or `"refit"` (a few evaluations per group).
 
     Raises
     ------
@@ -129,37 +129,51 @@ def _without(
 
 def _one_factor(fit: MultilevelFit, *, anew: bool) -> Callable[[int], _Without | None]:
     """Return a function that fits without level j from the sums of one grouping factor."""
-    problem, objective, theta = fit.problem, fit.objective, fit.optimum.theta
-    factor = fit.design.factors[0]
+    objective, factor = fit.objective, fit.design.factors[0]
     stats: OneFactor = objective.statistics  # type: ignore[attr-defined]
-    A = np.vstack([problem.X, problem.y])
-    m, J = len(A), factor.J
-    size = np.bincount(factor.codes, minlength=J)
-    gram = np.empty((m, m, J))
-    for a in range(m):
-        for b in range(a + 1):
-            gram[a, b] = np.bincount(factor.codes, weights=A[a] * A[b], minlength=J)
-            gram[b, a] = gram[a, b]
-    gram -= np.einsum("kaj,laj->klj", stats.c, stats.c)
+    size = np.bincount(factor.codes, minlength=factor.J)
+    W = _within(fit, stats)
+
+    def _refitted(j: int) -> Optimum:
+        others = np.arange(factor.J) != j
+        n = stats.n - int(size[j])
+        left = OneFactor(stats.R[:, :, others], stats.c[:, :, others], stats.W - W[:, :, j], n)
+        return minimise(SingleObjective(left, objective.parameters, objective.reml), theta)
+
+    theta, p = fit.optimum.theta, len(stats.R)
+    S = fit.optimum.evaluation.S[p:]  # type: ignore[attr-defined]
+    own = W + np.einsum("kaj,laj->klj", S, S)
+    whole = stats.W + np.einsum("kaj,laj->kl", S, S)
 
     def _leave(j: int) -> _Without | None:
-        others = np.arange(J) != j
-        left = OneFactor(
-            stats.R[:, :, others], stats.c[:, :, others], stats.W - gram[:, :, j],
-            stats.n - int(size[j]),
-        )  # fmt: skip
-        smaller = SingleObjective(left, objective.parameters, objective.reml)
         try:
-            optimum = minimise(smaller, theta) if anew else None
-            profile = smaller.at(theta).profile if optimum is None else optimum.profile
+            if anew:
+                optimum = _refitted(j)
+                profile, status = optimum.profile, optimum.status
+            else:
+                n = stats.n - int(size[j])
+                profile = profiled(whole - own[:, :, j], 0.0, n=n, reml=objective.reml)
+                status = "converged"
         except np.linalg.LinAlgError:
             return None
-        if not _determined(profile):
-            return None
-        status = "converged" if optimum is None else optimum.status
-        return _outward(fit, profile, status)
+        return _outward(fit, profile, status) if _determined(profile) else None
 
     return _leave
+
+
+def _within(fit: MultilevelFit, stats: OneFactor) -> Floats:
+    """Return each group's share (m, m, J) of the within-matrix, from the residuals on its Z."""
+    A, codes = np.vstack([fit.problem.X, fit.problem.y]), fit.design.factors[0].codes
+    m, J = len(A), stats.c.shape[2]
+    inverse = np.linalg.pinv(stats.R.transpose(2, 0, 1))
+    b = np.einsum("jab,kbj->kaj", inverse, stats.c)
+    for a, z in enumerate(fit.problem.Z[0]):
+        A -= b[:, a, codes] * z
+    W = np.empty((m, m, J))
+    for k in range(m):
+        for h in range(k + 1):
+            W[k, h] = W[h, k] = np.bincount(codes, weights=A[k] * A[h], minlength=J)
+    return W
 
 
 def _determined(profile: Profile) -> bool:

@@ -100,6 +100,21 @@ def test_refits_equal_fits_without_the_rows(uneven: pd.DataFrame, formula: str) 
         assert row["status"] == fresh.status
 
 
+def test_small_residual_variance_and_a_distant_origin() -> None:
+    """A residual of 1e-5 beside units that differ by 1, and an outcome near a million."""
+    rng = np.random.default_rng(6)
+    unit = np.repeat(np.arange(15), 6)
+    x = rng.normal(size=90)
+    y = 1e6 + x + rng.normal(size=15)[unit] + 1e-5 * rng.normal(size=90)
+    frame = pd.DataFrame({"y": y, "x": x, "unit": unit})
+    mine = fit("y ~ x + (1 | unit)", frame).influence("unit", method="refit").terms
+    for j in (2, 11):
+        fresh = fit("y ~ x + (1 | unit)", frame[frame["unit"] != j]).tidy()
+        here = mine[mine["level"] == str(j)]
+        np.testing.assert_allclose(here["estimate"], fresh["estimate"], rtol=1e-11)
+        np.testing.assert_allclose(here["std_error"], fresh["std_error"], rtol=1e-4)
+
+
 def test_a_coefficient_only_one_unit_determines(uneven: pd.DataFrame) -> None:
     frame = uneven.assign(z=(uneven["unit"] == 5) * 1.0)
     model = fit("y ~ x + z + (1 | unit)", frame)
