@@ -133,9 +133,7 @@ def permutation_test(
     calls = [(task, (orders[e - k : e],)) for e, k in zip(ends, sizes, strict=True)]
     parts: list[Floats] = run_blocks(calls, sizes, n_jobs=n_jobs, progress=progress)
     drawn = np.concatenate(parts)
-    estimates = model.estimates
-    k = task.at
-    observed = float(estimates.beta[k] / np.sqrt(estimates.vcov[k, k]))
+    observed = task.observed()
     extreme = int((np.abs(drawn) >= abs(observed) * (1.0 - TIE)).sum())
     p = extreme / len(drawn) if enumerated else (1 + extreme) / (1 + len(drawn))
     error = 0.0 if enumerated else float(np.sqrt(p * (1 - p) / len(drawn)))
@@ -149,6 +147,11 @@ class _Statistic:
     model: MultilevelFit
     at: int
     units: _Units
+
+    def observed(self) -> float:
+        """Return the t statistic of the data themselves."""
+        made = refit(self.model, self.model.design.y[None])
+        return float(made.beta[0, self.at] / made.std_error[0, self.at])
 
     def __call__(self, orders: npt.NDArray[np.intp]) -> Floats:
         made = refit(self.model, self.units.outcomes(orders))

@@ -19,6 +19,7 @@ from scipy.stats import t as student
 from crosslevel.errors import ModelError, NotConvergedWarning
 from crosslevel.multilevel.batch import refit
 from crosslevel.multilevel.coding import Floats
+from crosslevel.multilevel.conditioning import lower
 from crosslevel.multilevel.fit import fit
 from crosslevel.multilevel.power_designs import (
     ClusterRandomised,
@@ -118,7 +119,7 @@ def truth(plan: Layout, effect: float) -> MultilevelFit:
     estimates = replace(model.estimates, beta=beta, sigma=float(sigma), T=T)
     free = model.objective.parameters
     start = free.pack(
-        [np.linalg.inv(back) @ t for back, t in zip(model.problem.back, T, strict=True)]
+        [lower(np.linalg.inv(back) @ t) for back, t in zip(model.problem.back, T, strict=True)]
     )
     return replace(model, estimates=estimates, optimum=replace(model.optimum, theta=start))
 

@@ -124,9 +124,7 @@ def test_needed_is_the_smallest_number() -> None:
     fewer = power.ClusterRandomised(units=count - 1, size=20, icc=0.10)
     assert fewer.power(0.30) < 0.80 <= enough.power(0.30)
     assert CRA3.needed(0.23) in (82, 83, 84)
-    with pytest.raises(
-        ModelError, match=r"No number of units up to 1,000,000 gives a power of 0\.8"
-    ):
+    with pytest.raises(ModelError, match="No number of units up to 1,000,000 gives a power of"):
         CRA2.needed(1e-5)
 
 
