@@ -168,6 +168,7 @@ def objective_of(design: Design, problem: Conditioned, *, reml: bool) -> tuple[O
         Z=[problem.Z[k] for k in order],
         A=A,
     )
+    _check_residual(several.first, factors[order[0]])
     sigma2 = residual_variance(several.first, _rank(several.first))
     triangles = [_start(several.first)] * len(factors)
     for k, f in enumerate(factors):

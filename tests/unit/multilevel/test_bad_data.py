@@ -99,13 +99,13 @@ def test_too_few_rows(frame: pd.DataFrame) -> None:
     assert "3 rows cannot carry 3 fixed coefficients" in _message("y ~ a + b + (1 | unit)", two)
 
 
-@pytest.mark.parametrize("random", ["(x + z | g)", "(1 | g)"])
+@pytest.mark.parametrize("random", ["(x + z | g)", "(1 | g)", "(1 | g) + (1 | h)"])
 def test_likelihood_without_a_maximum(random: str) -> None:
     """Ten rows in eight groups: as sigma nears zero the likelihood grows without end."""
     rng = np.random.default_rng(8)
     g = [0, 0, 0, 1, 2, 3, 4, 5, 6, 7]
     frame = pd.DataFrame({"y": rng.normal(size=10), "x": rng.normal(size=10), "g": g})
-    frame["z"] = rng.normal(size=10)
+    frame["z"], frame["h"] = rng.normal(size=10), [0, 1] * 5
     message = _message(f"y ~ x + z + {random}", frame)
     assert "10 rows in 8 groups of 'g' are too few" in message
     assert "the likelihood has no maximum" in message
