@@ -10,7 +10,8 @@ import typer
 from crosslevel.errors import CrosslevelError
 from crosslevel.version import __version__
 
-_GROUPS = ("study", "report", "instrument")  # each registers its commands on `app`, in this order
+# Each registers its commands on `app`, in this order.
+_GROUPS = ("study", "report", "instrument", "power")
 
 app = typer.Typer(
     name="crosslevel",
