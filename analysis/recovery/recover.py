@@ -144,7 +144,11 @@ def one_study(folder: Path, study: Study, truth: Truth, seed: int) -> pd.DataFra
     fixed = fixed_part(multilevel.formula.parse(MODEL))
     pooled = multilevel.ols(fixed, frame, cluster="unit")
     null = multilevel.fit(NULL, frame)
-    tables = {"multilevel": fit.tidy(), "ols-cluster": pooled.tidy()}
+    tables = {
+        "multilevel": fit.tidy(df="kenward-roger"),
+        "multilevel, normal": fit.tidy(df="normal"),
+        "ols-cluster": pooled.tidy(),
+    }
     rows = [
         {"estimator": name, "what": use, **table.set_index("term").loc[use].to_dict()}
         for name, table in tables.items()
@@ -258,8 +262,9 @@ def report(found: pd.DataFrame, truth: Truth, reference: Population, seed: int) 
             "# Recovery study",
             f"Simulated data. {n:,} studies drawn from analysis/danish-hospitals/truth.yml "
             f"(seed {seed}), each through CSV files, reading, scoring, linking and REML. Intervals "
-            "are 95 %: normal for the multilevel model, t with units minus one degrees of freedom "
-            "for OLS with unit-clustered standard errors.",
+            "are 95 %: t with Kenward-Roger degrees of freedom for the multilevel model (normal "
+            "intervals beside it), t with units minus one degrees of freedom for OLS with "
+            "unit-clustered standard errors.",
             "The truth is the population slope of the observed scores: the same REML model on "
             f"{reference.rows:,} respondents in {reference.units:,} units. Its Monte-Carlo error "
             f"is {tenth.max():.3f} of one study's standard error at most.",

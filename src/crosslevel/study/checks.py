@@ -14,7 +14,7 @@ from crosslevel.multilevel.formula import Formula, parse
 from crosslevel.study.document import Document, Place
 from crosslevel.study.formulas import groups, term_names
 from crosslevel.study.sources import manager_columns
-from crosslevel.study.spec import LINK_LEVEL, StudySpec
+from crosslevel.study.spec import LINK_LEVEL, ModelSpec, StudySpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +199,7 @@ def _models(spec: StudySpec, document: Document, asked: _Asked) -> Iterator[Prob
     """Yield formulas that cannot be read or name unknown columns, and terms a model lacks."""
     formulas: dict[str, Formula] = {}
     for i, entry in enumerate(spec.models):
+        yield from _reference(entry, document.where(("models", i, "df")))
         where = document.where(("models", i, "formula"))
         try:
             formula = parse(entry.formula)
@@ -215,6 +216,17 @@ def _models(spec: StudySpec, document: Document, asked: _Asked) -> Iterator[Prob
             if term not in known:
                 found = f"model '{name}' has no term '{term}'."
                 yield Problem(document.where(place), found, _hint(term, known))
+
+
+def _reference(entry: ModelSpec, where: str) -> Iterator[Problem]:
+    """Yield a reference distribution that does not go with the method or the covariance."""
+    if entry.df != "kenward-roger":
+        return
+    if entry.method == "ml":
+        yield Problem(where, "kenward-roger goes with REML only.", "Say `method: reml`.")
+    if entry.covariance != "model":
+        found = f"kenward-roger corrects the model's covariance, not {entry.covariance}."
+        yield Problem(where, found, "Say `df: satterthwaite`.")
 
 
 def _columns(spec: StudySpec, formula: Formula, asked: _Asked, *, where: str) -> Iterator[Problem]:

@@ -22,6 +22,14 @@ from crosslevel.study.spec import LINK_LEVEL, ModelSpec, StudySpec
 
 GRID = 41
 REFERENCE = {
+    "kenward-roger": (
+        "t distribution with Kenward-Roger degrees of freedom. They, and the standard errors, "
+        "correct for the number of groups."
+    ),
+    "satterthwaite": (
+        "t distribution with Satterthwaite degrees of freedom, which correct for the number of "
+        "groups."
+    ),
     "normal": (
         "Standard normal distribution. Nothing corrects for the number of groups, so with few "
         "groups p-values and intervals are too small."
@@ -145,7 +153,7 @@ def fit_table(fitted: Iterable[Fitted], labels: Labels) -> pd.DataFrame:
                 "status_text": STATUS[one.fit.status].format(one.singular),
                 "rows_dropped": one.design.rows_dropped,
                 "terms_dropped": ", ".join(n for n in one.design.names if n not in used),
-                "reference": REFERENCE[one.spec.df],
+                "reference": _reference(one.spec),
             }
         )
     return pd.DataFrame(rows)
@@ -280,6 +288,8 @@ def _fit(entry: ModelSpec, frame: pd.DataFrame, spec: StudySpec, labels: Labels)
     """Fit one model, and OLS with unit-clustered standard errors beside it."""
     formula = parse(entry.formula)
     fit = multilevel.fit(entry.formula, frame, method=entry.method)
+    if entry.covariance != "model":
+        fit = fit.with_vcov(entry.covariance)
     tables = {"multilevel": fit.tidy(df=entry.df, conf_level=spec.conf_level)}
     if formula.terms:
         pooled = multilevel.ols(fixed_part(formula), frame, cluster=LINK_LEVEL)
@@ -296,6 +306,14 @@ def _fit(entry: ModelSpec, frame: pd.DataFrame, spec: StudySpec, labels: Labels)
         ignore_index=True,
     )
     return Fitted(entry, fit, fit.design, coefficients.reindex(columns=list(_COEFFICIENTS)))
+
+
+def _reference(entry: ModelSpec) -> str:
+    """Say what tests and intervals refer to."""
+    text = REFERENCE[entry.df]
+    if entry.covariance == "model":
+        return text
+    return f"{text} Standard errors are cluster-robust ({entry.covariance})."
 
 
 def _coefficient(one: Fitted, term: str) -> pd.Series:
@@ -317,17 +335,16 @@ def _coefficient(one: Fitted, term: str) -> pd.Series:
 
 def _predict(one: Fitted, term: str, *, conf_level: float, labels: Labels) -> pd.DataFrame:
     """Return predictions over the range of one term."""
-    df = float(_coefficient(one, term)["df"])
-    covariance = one.fit.vcov()
-    names = [str(name) for name in covariance.index]
+    _coefficient(one, term)
+    reference = one.fit.reference(one.spec.df)
+    names = [str(name) for name in one.fit.vcov().index]
     at = {n: 0.0 if "[" in n else float(one.column(n).mean()) for n in names}
     x = np.linspace(one.column(term).min(), one.column(term).max(), GRID)
     rows = np.tile([at[name] for name in names], (GRID, 1))
     rows[:, names.index(term)] = x
     estimate = rows @ one.estimates.loc[names, "estimate"].to_numpy(dtype=float)
-    std_error = np.sqrt(np.einsum("ij,jk,ik->i", rows, covariance.to_numpy(dtype=float), rows))
-    tail = (1 + conf_level) / 2
-    quantile = stats.t.ppf(tail, df) if np.isfinite(df) else stats.norm.ppf(tail)
+    std_error = np.sqrt(np.einsum("ij,jk,ik->i", rows, reference.covariance, rows))
+    quantile = stats.t.ppf((1 + conf_level) / 2, [reference.df(row) for row in rows])
     return pd.DataFrame(
         {
             "model": one.spec.id,

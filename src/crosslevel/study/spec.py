@@ -112,8 +112,8 @@ class ModelSpec(Block):
     role: Annotated[Literal["null", "main", "secondary"], BeforeValidator(_role)] = "secondary"
     formula: str
     method: Literal["reml", "ml"] = "reml"
-    df: Literal["normal", "residual"] = "normal"
-    covariance: Literal["model"] = "model"
+    df: Literal["satterthwaite", "kenward-roger", "residual", "normal"] = "satterthwaite"
+    covariance: Literal["model", "CR0", "CR2"] = "model"
 
 
 class ClaimSpec(Block):

@@ -47,6 +47,13 @@ NULL = "goal_learning ~ 1 + (1 | hospital/unit)"
         ("    values: codes", "    language: sv", "has no language 'sv'. It has: en, da."),
         ("term: within(perceived_problem_solving, unit)", "term: nothing", "has no term 'nothing'"),
         ("model: perceived\n", "model: percieved\n", "Did you mean 'perceived'?"),
+        (
+            "method: reml\n    df: ",
+            "method: ml\n    df: ",
+            "df: kenward-roger goes with REML only.",
+        ),
+        ("covariance: model", "covariance: CR2", "corrects the model's covariance, not CR2."),
+        ("df: kenward-roger", "df: kenward", "df"),
     ],
 )
 def test_a_contradiction_is_found(study: Path, old: str, new: str, said: str) -> None:
