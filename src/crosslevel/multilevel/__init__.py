@@ -7,10 +7,33 @@
 
 from __future__ import annotations
 
+from crosslevel.multilevel import power
+from crosslevel.multilevel.batch import BatchFit, refit
+from crosslevel.multilevel.bootstrap import Bootstrap, BootstrapTest, bootstrap_test
 from crosslevel.multilevel.compare import compare
 from crosslevel.multilevel.fit import fit
 from crosslevel.multilevel.formula import Formula, parse
+from crosslevel.multilevel.permutation import PermutationTest, permutation_test
 from crosslevel.multilevel.pooled import PooledFit, ols
 from crosslevel.multilevel.result import MultilevelFit
+from crosslevel.multilevel.wild import WildBootstrap, wild_bootstrap
 
-__all__ = ["Formula", "MultilevelFit", "PooledFit", "compare", "fit", "ols", "parse"]
+__all__ = [
+    "BatchFit",
+    "Bootstrap",
+    "BootstrapTest",
+    "Formula",
+    "MultilevelFit",
+    "PermutationTest",
+    "PooledFit",
+    "WildBootstrap",
+    "bootstrap_test",
+    "compare",
+    "fit",
+    "ols",
+    "parse",
+    "permutation_test",
+    "power",
+    "refit",
+    "wild_bootstrap",
+]

@@ -92,6 +92,18 @@ class Bootstrap:
             }
         )
 
+    def intervals(self, *, interval: str = "percentile", conf_level: float = 0.95) -> pd.DataFrame:
+        """Return intervals of every parameter: kind, group, term, other, estimate, conf_low, ...
+
+        `kind` is "fixed", "sd", "correlation" or "sigma", as in `MultilevelFit.intervals`.
+        """
+        fixed = self.tidy(interval=interval, conf_level=conf_level).assign(kind="fixed", other=None)
+        parts = self.variance_components(interval=interval, conf_level=conf_level)
+        parts["kind"] = parts["scale"].where(parts["group"] != "Residual", "sigma")
+        columns = ["kind", "group", "term", "other", "estimate", "conf_low", "conf_high"]
+        table = pd.concat([fixed[columns], parts[columns]], ignore_index=True)
+        return table.astype({"kind": "str", "term": "str", "other": "str"})
+
     def glance(self) -> pd.DataFrame:
         """Return one row: replicates, how they ended, and the share at a boundary."""
         total = self.converged + self.boundary + self.not_converged

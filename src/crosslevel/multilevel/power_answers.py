@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
-from scipy.stats import nct
-from scipy.stats import t as student
+from scipy.special import ncfdtr, stdtrit
 
 from crosslevel.errors import ModelError
 
@@ -38,19 +37,17 @@ class Answers:
         _check_probability("alpha", alpha)
         design = cast("PowerDesign", self)
         df = design.df
-        multiplier = student.ppf(1.0 - alpha / 2.0, df) + student.ppf(power, df)
+        multiplier = stdtrit(df, 1.0 - alpha / 2.0) + stdtrit(df, power)
         return float(multiplier * design.std_error)
 
     def power(self, effect: float, *, alpha: float = 0.05) -> float:
-        """Return the power of the two-sided t test for an effect, by the noncentral t."""
+        """Return the power of the two-sided t test for an effect: noncentral t, as its square F."""
         _check_probability("alpha", alpha)
         _check_effect(effect)
         design = cast("PowerDesign", self)
-        limit = float(student.ppf(1.0 - alpha / 2.0, design.df))
-        shift = abs(effect) / design.std_error
-        upper = float(nct.sf(limit, design.df, shift))
-        lower = float(nct.cdf(-limit, design.df, shift))
-        return upper + (lower if np.isfinite(lower) else 0.0)
+        limit = stdtrit(design.df, 1.0 - alpha / 2.0)
+        shift = effect / design.std_error
+        return float(1.0 - ncfdtr(1, design.df, shift * shift, limit * limit))
 
     def needed(self, effect: float, *, power: float = 0.80, alpha: float = 0.05) -> int:
         """Return how many units (organisations, where there are any) reach a power.

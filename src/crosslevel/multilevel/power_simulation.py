@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
-from scipy.stats import t as student
+from scipy.special import ndtri, stdtrit
 
 from crosslevel.errors import ModelError, NotConvergedWarning
 from crosslevel.multilevel.batch import refit
@@ -79,7 +78,7 @@ def simulated_power(
     used = made[made[:, 2] < 2]
     if not len(used):
         raise ModelError("None of the simulated fits converged.")
-    limit = student.ppf(1.0 - alpha / 2.0, design.df)
+    limit = stdtrit(design.df, 1.0 - alpha / 2.0)
     power = float((np.abs(used[:, 0] / used[:, 1]) > limit).mean())
     return SimulatedPower(
         power=power,
@@ -145,7 +144,7 @@ def scores(count: int) -> Floats:
     """
     if count == 1:
         return np.zeros(1)
-    values = norm.ppf((np.arange(count) + 0.5) / count)
+    values = ndtri((np.arange(count) + 0.5) / count)
     order = np.random.default_rng(count).permutation(count)
     return np.asarray((values / np.sqrt((values**2).mean()))[order])
 

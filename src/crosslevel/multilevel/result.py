@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,10 @@ from crosslevel.multilevel.tables import (
     joint_table,
 )
 from crosslevel.multilevel.threads import one_blas_thread
+
+if TYPE_CHECKING:
+    from crosslevel.multilevel.bootstrap import Bootstrap
+    from crosslevel.multilevel.replication import Progress
 
 DFS = ("satterthwaite", "kenward-roger", "residual", "normal")
 
@@ -269,15 +274,43 @@ class MultilevelFit(FollowUp):
         """Number of groups per level, finest first, such as "72 unit, 6 hospital"."""
         return ", ".join(f"{factor.J} {factor.name}" for factor in self.design.factors)
 
-    def intervals(self, *, method: str = "profile", conf_level: float = 0.95) -> pd.DataFrame:
+    def simulate(self, n: int, *, seed: int) -> pd.DataFrame:
+        """Return n outcomes drawn from the fit, one column each; see `replication.simulate`."""
+        from crosslevel.multilevel.replication import simulate
+
+        return simulate(self, n, seed=seed)
+
+    def bootstrap(
+        self, n: int, *, seed: int, n_jobs: int = 1, progress: Progress | None = None
+    ) -> Bootstrap:
+        """Return the spread of estimates over n outcomes drawn from the fit; see `Bootstrap`."""
+        from crosslevel.multilevel.bootstrap import bootstrap
+
+        return bootstrap(self, n, seed=seed, n_jobs=n_jobs, progress=progress)
+
+    def intervals(
+        self,
+        *,
+        method: str = "profile",
+        conf_level: float = 0.95,
+        n: int = 2000,
+        seed: int | None = None,
+    ) -> pd.DataFrame:
         """Return intervals of every parameter: kind, group, term, other, estimate, conf_low, ...
 
         Parameters
         ----------
         method
             `"profile"` inverts the likelihood-ratio test and may end at a standard deviation of
-            zero; `"wald"` is quick and needs variances away from zero.
+            zero; `"wald"` is quick and needs variances away from zero; `"bootstrap"` takes the
+            percentiles of `bootstrap(n, seed=seed)`.
+        n, seed
+            Replicates of the bootstrap and their seed, which it needs.
         """
+        if method == "bootstrap":
+            if seed is None:
+                raise ModelError("Bootstrap intervals need `seed`, a whole number of your choice.")
+            return self.bootstrap(n, seed=seed).intervals(conf_level=conf_level)
         with one_blas_thread():
             return intervals(self, method=method, conf_level=conf_level)
 

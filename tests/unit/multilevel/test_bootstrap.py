@@ -107,6 +107,18 @@ def test_tables(model: MultilevelFit) -> None:
     assert parts["replicates"][1] <= 400
 
 
+def test_intervals_have_the_rows_of_the_other_methods() -> None:
+    model = fit("y ~ x + (x | g)", _frame(6, J=30, size=6))
+    made, other = model.intervals(method="bootstrap", n=300, seed=4), model.intervals(method="wald")
+    keys = ["kind", "group", "term", "other"]
+    pd.testing.assert_frame_equal(made[keys], other[keys])
+    np.testing.assert_allclose(made["estimate"], other["estimate"], rtol=1e-9)
+    table = model.bootstrap(300, seed=4).tidy()
+    np.testing.assert_array_equal(made["conf_low"][:2], table["conf_low"])
+    with pytest.raises(ModelError, match="Bootstrap intervals need `seed`"):
+        model.intervals(method="bootstrap")
+
+
 def test_p_value_inverts_the_interval(model: MultilevelFit) -> None:
     """A limit of the interval is zero exactly where the p-value meets one minus the level."""
     made = bootstrap(model, 999, seed=4)
