@@ -45,7 +45,7 @@ class Answers:
         _check_probability("alpha", alpha)
         _check_effect(effect)
         design = cast("PowerDesign", self)
-        limit = stdtrit(design.df, 1.0 - alpha / 2.0)
+        limit = float(stdtrit(design.df, 1.0 - alpha / 2.0))
         shift = effect / design.std_error
         return float(1.0 - ncfdtr(1, design.df, shift * shift, limit * limit))
 
