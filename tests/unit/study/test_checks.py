@@ -53,7 +53,6 @@ NULL = "goal_learning ~ 1 + (1 | hospital/unit)"
             "df: kenward-roger goes with REML only.",
         ),
         ("covariance: model", "covariance: CR2", "corrects the model's covariance, not CR2."),
-        ("df: kenward-roger", "df: kenward", "df"),
     ],
 )
 def test_a_contradiction_is_found(study: Path, old: str, new: str, said: str) -> None:

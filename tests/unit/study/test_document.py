@@ -37,7 +37,7 @@ def test_the_template_is_read(tmp_path: Path) -> None:
     spec = parse(read_document(path), StudySpec)
     assert spec.higher_levels == ("hospital",)
     assert spec.main_model is not None
-    assert spec.main_model.df == "satterthwaite"
+    assert spec.main_model.df == "kenward-roger"
     assert [m.role for m in spec.models][:2] == ["null", "null"]
     assert spec.model("perceived").label == "Uses as perceived by employees"
 
