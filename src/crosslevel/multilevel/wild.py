@@ -92,11 +92,28 @@ class _Clustered:
     q: float
     std_error: float
 
-    def statistics(self, V: Floats, null: float) -> Floats:
-        """Return t* (B,) for weights V (B, G)."""
-        s, H = self.s0 - null * self.s1, self.H0 - null * self.H1
-        HV = V @ H.T
-        return np.asarray((V @ s) / np.sqrt(self.q * np.einsum("bg,bg->b", HV, HV)))
+    def draws(self, V: Floats) -> _Draws:
+        """Return what t* of every null value needs, for weights V (B, G)."""
+        W0, W1 = V @ self.H0.T, V @ self.H1.T
+        squares = [np.einsum("bg,bg->b", a, b) for a, b in ((W0, W0), (W0, W1), (W1, W1))]
+        return _Draws(V @ self.s0, V @ self.s1, *(self.q * square for square in squares))
+
+
+@dataclass(frozen=True, slots=True)
+class _Draws:
+    """Numerators n0 - r n1 and squared standard errors v00 - 2 r v01 + r^2 v11, each (B,)."""
+
+    n0: Floats
+    n1: Floats
+    v00: Floats
+    v01: Floats
+    v11: Floats
+
+    def statistics(self, null: float) -> Floats:
+        """Return t* (B,) at a null value; not a number where its standard error is zero."""
+        variance = self.v00 - 2.0 * null * self.v01 + null * null * self.v11
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray((self.n0 - null * self.n1) / np.sqrt(variance))
 
 
 def wild_bootstrap(
@@ -155,13 +172,12 @@ def wild_bootstrap(
     parts = _clustered(formula, data, cluster=cluster, term=term)
     G = len(parts.s0)
     V, mass, enumerated = _draws(G, n, weights, seed)
-    observed = (parts.estimate - null) / parts.std_error
+    draws, observed = parts.draws(V), (parts.estimate - null) / parts.std_error
 
     def p_value(value: float) -> float:
         """Return the probability of |t*| >= |t| under a null value."""
         t = abs(parts.estimate - value) / parts.std_error
-        with np.errstate(invalid="ignore", divide="ignore"):
-            extreme = ~(np.abs(parts.statistics(V, value)) < t * (1.0 - TIE))
+        extreme = ~(np.abs(draws.statistics(value)) < t * (1.0 - TIE))
         if enumerated:
             return float(mass @ extreme)
         return (1 + int(extreme.sum())) / (1 + len(V))
