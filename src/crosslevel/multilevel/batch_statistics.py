@@ -18,6 +18,7 @@ from crosslevel.multilevel.conditioning import Conditioned
 from crosslevel.multilevel.design import Design
 from crosslevel.multilevel.statistics import OneFactor
 
+CANCELLED = 1e-3  # share of a length below which a difference is computed from its terms instead
 EXACT_FIT = 1e-13  # share of a response's length left over by the predictors: nothing to explain
 
 
@@ -116,23 +117,30 @@ def batch_statistics(shared: SharedDesign, Y: Floats) -> BatchStatistics:
     p, P, J = shared.shape
     Y = np.array(Y.T, order="C")
     start = np.zeros((P, Y.shape[1]))
-    length = np.sqrt(np.einsum("nb,nb->b", Y, Y))
+    length = np.sqrt(np.einsum("nb,nb->b", Y, Y) / shared.n)
+    scale = length
     for _ in range(2 if P else 0):
         step = cho_solve((shared.root, True), shared.X.T @ Y)
         Y -= shared.X @ step
         start += step
-    scale = np.sqrt(np.einsum("nb,nb->b", Y, Y) / shared.n)
-    empty = scale <= EXACT_FIT * length / np.sqrt(shared.n)
-    Y /= np.where(empty, 1.0, scale)
-    c = np.asarray(shared.project @ Y)
-    W_xy = shared.within.T @ Y
-    Y -= shared.project.T @ c
-    W_yy = np.einsum("nb,nb->b", Y, Y)
+        scale = np.sqrt(np.einsum("nb,nb->b", Y, Y) / shared.n)
+        if (scale > CANCELLED * length).all():
+            break
+    empty = scale <= EXACT_FIT * length
+    scale = np.where(empty, 0.0, scale)
+    unit = 1.0 / np.where(empty, 1.0, scale)
+    c = np.asarray(shared.project @ Y) * unit
+    W_xy = (shared.within.T @ Y) * unit
+    W_yy = np.where(empty, 0.0, shared.n) - np.einsum("kb,kb->b", c, c)
+    if (W_yy < CANCELLED * shared.n).any():
+        Y *= unit
+        Y -= shared.project.T @ c
+        W_yy = np.einsum("nb,nb->b", Y, Y)
     return BatchStatistics(
         shared,
         np.ascontiguousarray(c.T).reshape(-1, p, J),
         np.ascontiguousarray(W_xy.T),
         W_yy,
         np.ascontiguousarray(start.T),
-        np.where(empty, 0.0, scale),
+        scale,
     )

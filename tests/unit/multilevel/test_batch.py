@@ -117,6 +117,18 @@ def test_aliased_columns_and_far_outcomes() -> None:
         np.testing.assert_allclose(many.beta[b], one.estimates.beta, rtol=1e-6)
 
 
+def test_outcomes_that_hardly_vary_within_units() -> None:
+    """Within-unit sd 1e-4 of the sd between units: the sums of squares must not cancel."""
+    rng = np.random.default_rng(28)
+    frame = _design(rng, J=15, size=4)
+    Y = rng.normal(size=(4, 15))[:, frame["g"]] + 1e-4 * rng.normal(size=(4, len(frame)))
+    model = fit("y ~ x + (1 | g)", frame.assign(y=Y[0]))
+    many = refit(model, Y)
+    for b, one in enumerate(_separately(model, frame, Y)):
+        np.testing.assert_allclose(many.sigma[b], one.sigma, rtol=1e-8)
+        np.testing.assert_allclose(many.beta[b], one.estimates.beta, rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     "formula", ["y ~ x + (1 | h/g)", "y ~ x + (x | g) + (1 | h)", "y ~ x + (1 | g) + (1 | c)"]
 )
@@ -167,6 +179,23 @@ def test_satterthwaite_collapses_to_the_t_test_of_group_means() -> None:
     df = refit(model, Y, df="satterthwaite").df
     assert df is not None
     np.testing.assert_allclose(df, J - 2, rtol=1e-5)
+
+
+@pytest.mark.parametrize("formula", ["y ~ x + w + (1 | g)", "y ~ x + (x | g)"])
+@pytest.mark.parametrize("spread", [0.0, 1.0])
+def test_satterthwaite_equals_that_of_separate_fits(formula: str, spread: float) -> None:
+    rng = np.random.default_rng(29)
+    frame = _design(rng, J=14, size=5)
+    frame["x"] -= 2015.0
+    Y = _responses(rng, frame.assign(x=frame["x"] + 2015.0), 5, spread)
+    model = fit(formula, frame.assign(y=Y[0]))
+    df = refit(model, Y, df="satterthwaite").df
+    assert df is not None
+    for b, one in enumerate(_separately(model, frame, Y)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            table = one.tidy(df="satterthwaite")
+        np.testing.assert_allclose(df[b], table["df"], rtol=1e-4)
 
 
 def test_what_cannot_be_refitted_is_refused() -> None:
