@@ -2,6 +2,7 @@
 
 EXACT = 1e-10  # closed forms on the same doubles
 CLOSED_FORM = 1e-8  # sums in another order
+THREE_DECIMALS = 5.1e-4  # the other software rounds to three decimals
 LMM = {
     "fixef": {"rtol": 1e-6, "atol": 1e-7},
     "se": {"rtol": 1e-5, "atol": 0.0},

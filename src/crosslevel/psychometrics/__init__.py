@@ -4,7 +4,12 @@ from crosslevel.psychometrics.consensus import NULLS, Agreement, rwg
 from crosslevel.psychometrics.correlating import correlations
 from crosslevel.psychometrics.decomposition import Waba, waba
 from crosslevel.psychometrics.intraclass import Aggregation, aggregation
-from crosslevel.psychometrics.reliability import ItemDirectionWarning, Reliability, alpha
+from crosslevel.psychometrics.reliability import (
+    ItemDirectionWarning,
+    Reliability,
+    alpha,
+    item_statistics,
+)
 
 __all__ = [
     "NULLS",
@@ -16,6 +21,7 @@ __all__ = [
     "aggregation",
     "alpha",
     "correlations",
+    "item_statistics",
     "rwg",
     "waba",
 ]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from crosslevel.errors import MeasurementError, did_you_mean
-from crosslevel.psychometrics.grouping import Floats, Grouped, pair
+from crosslevel.psychometrics.grouping import Floats, Grouped, pair, refusal
 
 # Variances of null distributions on five options: LeBreton & Senter (2008), Table 2.
 _FIVE_OPTIONS = {"slight": 1.34, "moderate": 0.90, "heavy": 0.44, "triangular": 1.32}
@@ -111,7 +111,7 @@ def rwg(
     variance = _null_variance(null, n_options)
     data = pair(items, groups)
     if data.sizes.max() < 2:
-        raise MeasurementError("Each group has one person only: nobody to agree with.")
+        raise refusal(items, "each group has one person only: nobody to agree with.")
     q = data.variances().mean(axis=1) / variance
     table = pd.DataFrame(
         {

@@ -12,6 +12,7 @@ from scipy import stats
 from crosslevel.errors import MeasurementError, Problem
 from crosslevel.frames import require_columns
 from crosslevel.psychometrics.decomposition import waba
+from crosslevel.psychometrics.grouping import refusal
 
 COLUMNS = ("level", "variable", "other", "estimate", "n", "conf_low", "conf_high")
 
@@ -72,7 +73,7 @@ def correlations(
     rows: list[tuple[object, ...]] = []
     for x, y in combinations(variables, 2):
         if not frame[[x, y, group]].notna().all(axis=1).any():
-            raise MeasurementError(f"No person has '{x}', '{y}' and a {group}.")
+            raise refusal(frame[[x, y]], f"no person has both and a {group}.")
         found = waba(frame[x], frame[y], frame[group])
         low, high = _interval(found.r_within, found.n - found.groups + 1, conf_level)
         rows.append(("within", x, y, found.r_within, found.n, low, high))

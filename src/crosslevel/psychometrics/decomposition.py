@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from crosslevel.errors import MeasurementError
-from crosslevel.psychometrics.grouping import Floats, pair
+from crosslevel.psychometrics.grouping import Floats, pair, refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,8 @@ def waba(x: pd.Series, y: pd.Series, groups: pd.Series) -> Waba:
         )
     data = pair(pd.DataFrame({"x": x, "y": y}), groups)
     if len(data.names) < 2:
-        raise MeasurementError(f"Everyone is in one group, '{data.names[0]}'.")
+        names = pd.DataFrame(columns=[x.name, y.name])
+        raise refusal(names, f"everyone is in one group, '{data.names[0]}'.")
     means = data.means()
     between = means[data.codes]
     within = data.cells - between

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from crosslevel.errors import MeasurementError
+from crosslevel.errors import MeasurementError, Problem
 from crosslevel.frames import group_codes
 
 Floats = npt.NDArray[np.float64]
@@ -51,6 +51,24 @@ class Grouped:
         return sums / divisor[:, None]
 
 
+def refusal(
+    values: pd.DataFrame | pd.Series, found: str, *, message: str = "A scale cannot be judged."
+) -> MeasurementError:
+    """Return the error that says which variables cannot be judged, and why.
+
+    Examples
+    --------
+    >>> print(refusal(pd.DataFrame(columns=["a", "b", "c"]), "nobody answered them."))
+    A scale cannot be judged.
+      'a' to 'c': nobody answered them.
+    """
+    names = list(values.columns) if isinstance(values, pd.DataFrame) else [values.name]
+    quoted = [f"'{name}'" for name in names if name is not None]
+    between = " and " if len(quoted) == 2 else " to "
+    place = between.join(quoted[:1] + quoted[1:][-1:])
+    return MeasurementError(message, [Problem(place, found)])
+
+
 def pair(values: pd.DataFrame | pd.Series, groups: pd.Series) -> Grouped:
     """Pair values with groups and leave out rows with a missing value or group.
 
@@ -67,12 +85,12 @@ def pair(values: pd.DataFrame | pd.Series, groups: pd.Series) -> Grouped:
             "from one frame, or give both the respondent as index."
         )
     frame = values.to_frame() if isinstance(values, pd.Series) else values
-    texts = [str(c) for c in frame if not pd.api.types.is_numeric_dtype(frame[c])]
-    if texts:
-        raise MeasurementError(f"'{texts[0]}' is not numeric.")
+    for name, column in frame.items():
+        if not pd.api.types.is_numeric_dtype(column):
+            raise refusal(frame[[name]], "is not numeric.")
     cells = frame.to_numpy(dtype=np.float64)
     keep = np.isfinite(cells).all(axis=1) & groups.notna().to_numpy()
     if not keep.any():
-        raise MeasurementError("No row has both a value and a group.")
+        raise refusal(values, "no row has both a value and a group.")
     codes, names = group_codes(groups[keep])
     return Grouped(cells[keep], codes, tuple(names))

@@ -12,10 +12,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from crosslevel.errors import MeasurementError
 from crosslevel.frames import RESULT_COLUMNS
 from crosslevel.multilevel import fit
-from crosslevel.psychometrics.grouping import Grouped, pair
+from crosslevel.psychometrics.grouping import Grouped, pair, refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,9 @@ class Aggregation:
         return pd.DataFrame([{field.name: getattr(self, field.name) for field in fields(self)}])
 
     def __repr__(self) -> str:
-        interval = f"{100 * self.conf_level:g}% interval {self.icc1_low:.3f} to {self.icc1_high:.3f}"
+        interval = (
+            f"{100 * self.conf_level:g}% interval {self.icc1_low:.3f} to {self.icc1_high:.3f}"
+        )
         return (
             f"ICC(1) = {self.icc1:.3f} ({interval}), ICC(2) = {self.icc2:.3f}, "
             f"{self.n} persons in {self.groups} groups"
@@ -127,7 +128,7 @@ def aggregation(values: pd.Series, groups: pd.Series, *, conf_level: float = 0.9
     ICC(1) = 0.829 (95% interval 0.276 to 0.995), ICC(2) = 0.936, 9 persons in 3 groups
     """
     data = pair(values, groups)
-    _check(data)
+    _check(values, data)
     n, count, sizes = len(data.codes), len(data.names), data.sizes
     k = n / count
     k0 = float((n - (sizes**2).sum() / n) / (count - 1))
@@ -165,18 +166,19 @@ def aggregation(values: pd.Series, groups: pd.Series, *, conf_level: float = 0.9
     )
 
 
-def _check(data: Grouped) -> None:
+def _check(values: pd.Series, data: Grouped) -> None:
     """Refuse data without variance to divide."""
     if len(data.names) < 2:
-        raise MeasurementError(f"Everyone is in one group, '{data.names[0]}': no ICC.")
+        raise refusal(values, f"everyone is in one group, '{data.names[0]}': no ICC.")
     if np.ptp(data.cells) == 0:
-        raise MeasurementError(f"Every value is {data.cells[0, 0]:g}: no ICC.")
+        raise refusal(values, f"every value is {data.cells[0, 0]:g}: no ICC.")
     if data.sizes.max() < 2:
-        raise MeasurementError("Each group has one person only: no ICC.")
+        raise refusal(values, "each group has one person only: no ICC.")
     if np.nanmax(data.variances()) == 0:
-        raise MeasurementError(
-            "The values do not vary within any group: a variable measured at the level of the "
-            "group has no ICC."
+        raise refusal(
+            values,
+            "does not vary within any group: a variable measured at the level of the group has "
+            "no ICC.",
         )
 
 

@@ -12,8 +12,9 @@ from scipy import stats
 
 from crosslevel.errors import MeasurementError, Problem
 from crosslevel.frames import RESULT_COLUMNS
+from crosslevel.psychometrics.grouping import Floats, refusal
 
-Floats = npt.NDArray[np.float64]
+_UNDEFINED = "Alpha is undefined."
 
 
 class ItemDirectionWarning(UserWarning):
@@ -29,13 +30,11 @@ class Reliability:
     estimate, conf_low, conf_high
         Alpha and its interval at `conf_level`.
     n
-        Respondents who answered every item; alpha and the item statistics rest on them.
+        Respondents who answered every item; alpha rests on them.
     n_items
         Number of items.
     items
-        One row per item: item, n (answers), missing, mean, std_dev, item_total (correlation with
-        the sum of the other items), alpha_if_dropped (nan with two items), floor and ceiling
-        (share of answers at the lowest and at the highest point of the scale).
+        One row per item, as `item_statistics` gives it.
     """
 
     estimate: float
@@ -57,7 +56,9 @@ class Reliability:
         return pd.DataFrame([{"alpha": self.estimate, "n": self.n, "n_items": self.n_items}])
 
     def __repr__(self) -> str:
-        interval = f"{100 * self.conf_level:g}% interval {self.conf_low:.3f} to {self.conf_high:.3f}"
+        interval = (
+            f"{100 * self.conf_level:g}% interval {self.conf_low:.3f} to {self.conf_high:.3f}"
+        )
         return (
             f"alpha = {self.estimate:.3f} ({interval}), {self.n_items} items, "
             f"{self.n} complete respondents"
@@ -74,7 +75,7 @@ def alpha(
 
     Use it for a scale whose items are meant to measure one thing to the same degree; when they do
     so to different degrees, alpha is a lower bound. Reverse items must have been turned round
-    (`Responses.items` does it). Only respondents who answered every item are used.
+    (`Responses.items` does it). Alpha rests on the respondents who answered every item.
 
     Parameters
     ----------
@@ -116,13 +117,13 @@ def alpha(
     _check(items)
     values = items.to_numpy(dtype=np.float64)
     complete = values[np.isfinite(values).all(axis=1)]
-    _check_variance(items.columns, complete)
+    _check_variance(items, complete)
     n, k = complete.shape
     estimate = _alpha(complete)
+    table = item_statistics(items, bounds=bounds)
+    _warn_direction(table)
     tail = (1 - conf_level) / 2
     df = (n - 1, (n - 1) * (k - 1))
-    table = _item_table(items, complete, bounds)
-    _warn_direction(table)
     return Reliability(
         estimate=estimate,
         conf_low=float(1 - (1 - estimate) * stats.f.ppf(1 - tail, *df)),
@@ -134,10 +135,77 @@ def alpha(
     )
 
 
+def item_statistics(
+    items: pd.DataFrame, *, bounds: tuple[float, float] | None = None
+) -> pd.DataFrame:
+    """Return the statistics of each item of a scale; it may be a scale of one item.
+
+    An item is described by all its answers; how it goes with the other items, by the respondents
+    who answered all of them. The table counts both.
+
+    Parameters
+    ----------
+    items
+        (n_persons, n_items) numbers in scale points; nan = not answered.
+    bounds
+        Lowest and highest point of the response scale; the lowest and highest answer to any item
+        when None.
+
+    Returns
+    -------
+    DataFrame
+        One row per item: item; n (answers), missing, mean, std_dev, floor and ceiling (share of
+        answers at the lowest and at the highest point), over the answers to the item; n_complete
+        (respondents who answered every item), item_total (correlation with the sum of the other
+        items) and alpha_if_dropped, over those. nan where it is undefined: an item nobody
+        answered, item_total of a single item, alpha_if_dropped with fewer than three items.
+
+    Raises
+    ------
+    MeasurementError
+        When an item is no number.
+
+    Examples
+    --------
+    >>> answers = pd.DataFrame({"a": [1.0, 2, 3, 4], "b": [1.0, 3, 2, np.nan]})
+    >>> item_statistics(answers)[["item", "n", "mean", "n_complete", "item_total"]]
+      item  n  mean  n_complete  item_total
+    0    a  4   2.5           3         0.5
+    1    b  3   2.0           3         0.5
+    """
+    _check_numbers(items)
+    values = items.to_numpy(dtype=np.float64)
+    answers = [column[np.isfinite(column)] for column in values.T]
+    given = np.concatenate(answers) if answers else np.array([])
+    low, high = bounds or ((given.min(), given.max()) if given.size else (np.nan, np.nan))
+    complete = values[np.isfinite(values).all(axis=1)]
+    total, count = complete.sum(axis=1), range(len(answers))
+    return pd.DataFrame(
+        {
+            "item": items.columns.astype("str"),
+            "n": [own.size for own in answers],
+            "missing": [len(values) - own.size for own in answers],
+            "mean": [_mean(own) for own in answers],
+            "std_dev": [own.std(ddof=1) if own.size > 1 else np.nan for own in answers],
+            "n_complete": len(complete),
+            "item_total": [_correlation(complete[:, i], total - complete[:, i]) for i in count],
+            "alpha_if_dropped": [_alpha(np.delete(complete, i, axis=1)) for i in count],
+            "floor": [_mean(own == low) for own in answers],
+            "ceiling": [_mean(own == high) for own in answers],
+        }
+    )
+
+
 def _check(items: pd.DataFrame) -> None:
     """Refuse what has no alpha."""
-    if items.shape[1] < 2:
-        raise MeasurementError(f"Alpha needs at least two items, got {items.shape[1]}.")
+    n = items.shape[1]
+    if n < 2:
+        raise refusal(items, f"alpha needs at least two items, got {n}.", message=_UNDEFINED)
+    _check_numbers(items)
+
+
+def _check_numbers(items: pd.DataFrame) -> None:
+    """Refuse items that are not numbers."""
     problems = [
         Problem(f"item '{name}'", "is not numeric.", "Read it with its codes.")
         for name, column in items.items()
@@ -147,27 +215,28 @@ def _check(items: pd.DataFrame) -> None:
         raise MeasurementError("The items are not all numbers.", problems)
 
 
-def _check_variance(names: pd.Index, complete: Floats) -> None:
+def _check_variance(items: pd.DataFrame, complete: Floats) -> None:
     """Refuse too few complete rows, and items on which everyone agrees."""
     if len(complete) < 3:
-        raise MeasurementError(
-            f"Alpha needs at least three respondents who answered every item, got {len(complete)}."
+        found = (
+            f"alpha needs at least three respondents who answered every item, got {len(complete)}."
         )
+        raise refusal(items, found, message=_UNDEFINED)
     problems = [
         Problem(f"item '{name}'", f"every answer is {complete[0, i]:g}.", "Leave it out.")
-        for i, name in enumerate(names)
+        for i, name in enumerate(items)
         if np.ptp(complete[:, i]) == 0
     ]
     if problems:
         raise MeasurementError("Alpha needs items that vary between respondents.", problems)
     if np.ptp(complete.sum(axis=1)) == 0:
-        raise MeasurementError("The sum of the items is the same for everyone: alpha is undefined.")
+        raise refusal(items, "the sum of the items is the same for everyone.", message=_UNDEFINED)
 
 
 def _alpha(values: Floats) -> float:
-    """(n, k) complete answers -> alpha; nan for one item."""
-    k = values.shape[1]
-    if k < 2:
+    """(n, k) complete answers -> alpha; nan for one item or fewer than two rows."""
+    n, k = values.shape
+    if min(n, k) < 2:
         return float("nan")
     total = values.sum(axis=1).var(ddof=1)
     if total == 0:
@@ -175,33 +244,14 @@ def _alpha(values: Floats) -> float:
     return float(k / (k - 1) * (1 - values.var(axis=0, ddof=1).sum() / total))
 
 
-def _item_table(
-    items: pd.DataFrame, complete: Floats, bounds: tuple[float, float] | None
-) -> pd.DataFrame:
-    """One row per item."""
-    values = items.to_numpy(dtype=np.float64)
-    low, high = bounds if bounds is not None else (np.nanmin(values), np.nanmax(values))
-    answered = np.isfinite(values).sum(axis=0)
-    total = complete.sum(axis=1)
-    k = complete.shape[1]
-    return pd.DataFrame(
-        {
-            "item": items.columns.astype("str"),
-            "n": answered,
-            "missing": len(values) - answered,
-            "mean": complete.mean(axis=0),
-            "std_dev": complete.std(axis=0, ddof=1),
-            "item_total": [_correlation(complete[:, i], total - complete[:, i]) for i in range(k)],
-            "alpha_if_dropped": [_alpha(np.delete(complete, i, axis=1)) for i in range(k)],
-            "floor": (values == low).sum(axis=0) / answered,
-            "ceiling": (values == high).sum(axis=0) / answered,
-        }
-    )
+def _mean(values: Floats | npt.NDArray[np.bool_]) -> float:
+    """Mean; nan of nothing."""
+    return float(values.mean()) if values.size else float("nan")
 
 
 def _correlation(x: Floats, y: Floats) -> float:
-    """Pearson correlation; nan when either side is constant."""
-    if np.ptp(x) == 0 or np.ptp(y) == 0:
+    """Pearson correlation; nan with fewer than two rows or when either side is constant."""
+    if len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return float("nan")
     return float(np.corrcoef(x, y)[0, 1])
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from crosslevel.errors import MeasurementError
 from crosslevel.psychometrics import aggregation
+from tolerances import CLOSED_FORM, EXACT, LMM
 
 SETTINGS = settings(derandomize=True, deadline=None, max_examples=20, database=None)
 ENTRIES = {
@@ -80,19 +81,19 @@ def test_more_difference_within_than_between_is_a_negative_icc():
     frame = pd.DataFrame({"y": [1.0, 2, 3, 1, 2, 3], "g": list("aaabbb")})
     found = aggregation(frame["y"], frame["g"])
     assert found.icc1 == pytest.approx(-0.5)
-    assert found.icc_reml == pytest.approx(0, abs=1e-9)
+    assert found.icc_reml == pytest.approx(0, abs=EXACT)
 
 
 @pytest.mark.parametrize(
     ("values", "groups", "message"),
     [
-        ([1.0, 2, 3, 4], list("aaaa"), "Everyone is in one group, 'a'"),
-        ([2.0, 2, 2, 2], list("aabb"), "Every value is 2"),
-        ([1.0, 2, 3, 4], list("abcd"), "Each group has one person only"),
-        ([1.0, 1, 3, 3], list("aabb"), "The values do not vary within any group"),
-        ([np.nan] * 4, list("aabb"), "No row has both a value and a group"),
+        ([1.0, 2, 3, 4], list("aaaa"), "'y': everyone is in one group, 'a'"),
+        ([2.0, 2, 2, 2], list("aabb"), "'y': every value is 2"),
+        ([1.0, 2, 3, 4], list("abcd"), "'y': each group has one person only"),
+        ([1.0, 1, 3, 3], list("aabb"), "'y': does not vary within any group"),
+        ([np.nan] * 4, list("aabb"), "'y': no row has both a value and a group"),
         ([1.0, 2, 3], list("aabb"), "There are 3 values and 4 groups"),
-        (["x", "y", "x", "y"], list("aabb"), "'y' is not numeric"),
+        (["x", "y", "x", "y"], list("aabb"), "'y': is not numeric"),
     ],
 )
 def test_where_it_is_undefined(values, groups, message):
@@ -129,7 +130,9 @@ def test_order_labels_and_units_do_not_matter(groups, seed):
     between = sum(len(v) * (sum(v) / len(v) - grand) ** 2 for v in groups) / (len(groups) - 1)
     within = sum((x - sum(v) / len(v)) ** 2 for v in groups for x in v) / plain.df2
     k = sum(map(len, groups)) / len(groups)
-    assert plain.icc1 == pytest.approx((between - within) / (between + (k - 1) * within), abs=1e-9)
+    assert plain.icc1 == pytest.approx((between - within) / (between + (k - 1) * within), abs=EXACT)
     for other in others:
-        assert other.icc1 == pytest.approx(plain.icc1, rel=1e-7, abs=1e-10)
-        assert other.icc_reml == pytest.approx(plain.icc_reml, rel=1e-3, abs=1e-4)
+        assert other.icc1 == pytest.approx(plain.icc1, rel=CLOSED_FORM, abs=EXACT)
+        assert other.icc_reml == pytest.approx(
+            plain.icc_reml, rel=LMM["variance"]["rtol"], abs=LMM["variance"]["atol"]
+        )

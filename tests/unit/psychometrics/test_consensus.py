@@ -10,6 +10,7 @@ import pytest
 
 from crosslevel.errors import MeasurementError
 from crosslevel.psychometrics import rwg
+from tolerances import EXACT
 
 NULLS = {"uniform": "uniform", "slight_skew": "slight", "triangular": "triangular"}
 SINGLE = {"rwg_bh1996_cohes": "COHES", "rwg_bh1996_lead": "LEAD"}
@@ -31,7 +32,7 @@ def test_one_item_equals_r(entry, dataset, name, null):
     frame = dataset("bh1996")
     found = rwg(frame[SINGLE[name]], frame["GRP"], n_options=5, null=NULLS[null])
     groups = _by_group(found, expected["groups"])
-    np.testing.assert_allclose(groups["rwg"], expected["rwg"], rtol=rtol, atol=1e-12)
+    np.testing.assert_allclose(groups["rwg"], expected["rwg"], rtol=rtol, atol=EXACT)
     assert groups["n"].tolist() == expected["gsize"]
     assert found.null_variance == expected["ranvar"]
     assert found.mean == pytest.approx(expected["summary"]["mean"], rel=rtol)
@@ -51,9 +52,9 @@ def test_several_items_equal_r(entry, dataset, name, null):
     unit = frame["COMPID"] if file == "lq2002" else frame["UNIT"] + ":" + frame["PLATOON"]
     found = rwg(frame[items], unit, n_options=5, null=NULLS[null])
     groups = _by_group(found, expected["groups"])
-    np.testing.assert_allclose(groups["rwg"], expected["rwg_j"], rtol=rtol, atol=1e-12)
+    np.testing.assert_allclose(groups["rwg"], expected["rwg_j"], rtol=rtol, atol=EXACT)
     np.testing.assert_allclose(
-        groups["rwg_star"], expected["rwg_star_lindell"], rtol=rtol, atol=1e-12
+        groups["rwg_star"], expected["rwg_star_lindell"], rtol=rtol, atol=EXACT
     )
     assert groups["n"].tolist() == expected["gsize"]
     for theirs, ours in (("AD_M_J", "ad_mean"), ("AD_Md_J", "ad_median")):
@@ -80,7 +81,7 @@ def test_null_variances_are_those_of_the_published_shares(null, shares):
     found = rwg(frame["y"], frame["g"], n_options=5, null=null)
     mean = sum(p * x for x, p in enumerate(shares, 1))
     variance = sum(p * x * x for x, p in enumerate(shares, 1)) - mean**2
-    assert found.null_variance == pytest.approx(variance, abs=1e-9)
+    assert found.null_variance == pytest.approx(variance, abs=EXACT)
 
 
 def test_a_group_of_one_has_no_agreement_and_counts_nowhere():
