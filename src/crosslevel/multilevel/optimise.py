@@ -18,6 +18,7 @@ from crosslevel.multilevel.objective import Derivatives, Evaluation, Objective, 
 from crosslevel.multilevel.parameters import Parameters
 
 DECREMENT = 1e-10  # of the criterion, whose unit is twice a log-likelihood
+SETTLED = 1e-14  # of a large model: a further step would move theta by 1e-7 standard errors
 NOISE = 1e-13  # relative error of one evaluation of the criterion
 SINGULAR = 1e-6  # standard deviation, in units of sigma and of a scaled predictor, tried as zero
 STEPS = 200
@@ -94,6 +95,9 @@ def _descend(objective: Objective, theta: Floats, log: tuple[Step, ...]) -> Opti
     derivatives = here.derivatives()
     for _ in range(STEPS):
         direction, decrement, curved = _direction(derivatives)
+        if decrement < SETTLED and not (curved or derivatives.exact):
+            status, reason = "converged", ""
+            break
         radius = max(1.0, 2.0 * float(np.abs(theta).max(initial=0.0)))
         direction *= min(1.0, radius / max(float(np.abs(direction).max(initial=0.0)), 1e-300))
         slope = float(derivatives.gradient @ direction)
