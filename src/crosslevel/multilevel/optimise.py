@@ -18,7 +18,7 @@ from crosslevel.multilevel.objective import Derivatives, Evaluation, Objective, 
 from crosslevel.multilevel.parameters import Parameters
 
 DECREMENT = 1e-10  # of the criterion, whose unit is twice a log-likelihood
-SETTLED = 1e-14  # of a large model: a further step would move theta by 1e-7 standard errors
+SETTLED = 1e-12  # of a large model: a further step would move theta by 1e-6 standard errors
 NOISE = 1e-13  # relative error of one evaluation of the criterion
 SINGULAR = 1e-6  # standard deviation, in units of sigma and of a scaled predictor, tried as zero
 STEPS = 200

@@ -18,7 +18,7 @@ from itertools import pairwise
 
 import numpy as np
 from scipy.linalg import solve_triangular
-from scipy.linalg.lapack import dpotri
+from scipy.linalg.lapack import dpotrf, dpotri
 from scipy.sparse import csc_array
 
 from crosslevel.multilevel.coding import Floats
@@ -33,9 +33,10 @@ from crosslevel.multilevel.objective import (
     profiled,
 )
 from crosslevel.multilevel.parameters import Parameters
-from crosslevel.multilevel.statistics import Projection, SeveralFactors, dense
+from crosslevel.multilevel.statistics import Projection, SeveralFactors, dense, mirrored
 
 EXACT = 600
+INVERTIBLE = 0.1  # relative standard deviation from which sums may be divided by it
 CHUNK = 4096
 
 
@@ -57,21 +58,35 @@ class SeveralObjective:
         L = inner_factor(first.R, T[0])
         S = forward(L, np.concatenate([first.R.transpose(1, 0, 2), first.c]))
         S_r = forward(L[:, :, stats.rows], stats.c[None])[0]
-        A_rr, A_ra = stats.W_rr.copy(), stats.W_ra.copy()
+        A_ra = stats.W_ra.copy()
+        if stats.pairs is None:
+            A_rr = stats.W_rr.copy()
+        else:
+            A_rr = mirrored(stats.pairs.gram(1.0 / L[0, 0] ** 2, len(A_ra)))
+            A_rr += stats.W_rr
         for a in range(p):
             part = stats.matrix(S_r[a])
-            A_rr += dense(part.T @ part)
+            if stats.pairs is None:
+                A_rr += dense(part.T @ part)
             A_ra += part.T @ S[p:, a].T
         flat = S[p:].reshape(len(S) - p, -1)
         C = left(stats, T, left(stats, T, A_rr).T)
         C[np.diag_indices_from(C)] += 1.0
-        root = np.asarray(np.linalg.cholesky(C), dtype=np.float64)
+        root = _root(C)
         H = solve_triangular(root, left(stats, T, A_ra), lower=True, check_finite=False)
         log_det = 2.0 * sum(float(np.log(L[a, a]).sum()) for a in range(p))
         log_det += 2.0 * float(np.log(root.diagonal()).sum())
         M = first.W + flat @ flat.T - H.T @ H
         profile = profiled(M, log_det, n=first.n, reml=self.reml)
         return SeveralEvaluation(self, T, profile, S, S_r, A_rr, A_ra, root)
+
+
+def _root(C: Floats) -> Floats:
+    """Return the lower factor of a symmetric matrix, in its memory; what lies above stays."""
+    upper, info = dpotrf(C.T, lower=0, clean=0, overwrite_a=1)
+    if info:
+        raise np.linalg.LinAlgError("The matrix is not positive definite.")
+    return np.asarray(upper.T)
 
 
 def left(stats: SeveralFactors, T: tuple[Floats, ...], matrix: Floats) -> Floats:
@@ -127,9 +142,9 @@ class SeveralEvaluation:
     def derivatives(self) -> Derivatives:
         """Return the gradient and the Hessian (exact, or average information when large)."""
         parts, free, order = self._parts(), self.objective.parameters, self.objective.order
-        g, _ = self._scores(parts)
+        g, C = self._scores(parts)
         c = self.profile.nn / self.profile.rho2
-        M = [t - c * (b @ b.T) for t, b in zip(self._totals(parts), g, strict=True)]
+        M = [t - c * (b @ b.T) for t, b in zip(self._totals(parts, C), g, strict=True)]
         S = [free.directions(f, T) for f, T in zip(order, self.T, strict=True)]
         moved = [
             (s.reshape(-1, len(b)) @ b).reshape(len(s), *b.shape) for s, b in zip(S, g, strict=True)
@@ -162,9 +177,8 @@ class SeveralEvaluation:
         parts, order = self._parts(), self.objective.order
         S = [directions[f] for f in order]
         _, C = self._scores(parts)
-        free = np.zeros_like(parts.N)
-        free[: len(parts.N_0), : len(parts.N_0)] = parts.N_0
-        V, U = self._blocks(parts, free), self._blocks(parts, parts.N)
+        free = _bordered(parts.N_0, len(self.profile.beta))
+        V, U = self._blocks(parts, free), self._blocks(parts, self._border(parts))
         SC = [np.einsum("kab,buj->kuaj", s, c) for s, c in zip(S, C, strict=True)]
         A = [np.einsum("kuaj,avj->kuv", sc, c) for sc, c in zip(SC, C, strict=True)]
         total = [np.einsum("kab,ajbj->k", s, U[f][f]) for f, s in enumerate(S)]
@@ -195,25 +209,30 @@ class SeveralEvaluation:
     def _parts(self) -> _Parts:
         """Return what derivatives and pieces share."""
         stats, p, P = self.objective.statistics, len(self.T[0]), len(self.profile.beta)
-        inverse = np.asarray(dpotri(self.root, lower=1)[0])
-        inverse += np.tril(inverse, -1).T
+        inverse = mirrored(np.asarray(dpotri(self.root.T, lower=0)[0]).T)
+        inner = tuple(
+            J * np.eye(size) - np.einsum("ajbj->ab", inverse[at, at].reshape(size, J, size, J))
+            for at, size, J in self._spans()
+        )
         turned = tuple(t.T for t in self.T)
         N_0 = left(stats, turned, left(stats, turned, inverse).T)
-        E, F = N_0 @ self.A_ra[:, :P], self.profile.F
-        N = np.block([[N_0 + E @ F @ E.T, -E @ F], [-F @ E.T, F]])
+        E = N_0 @ self.A_ra[:, :P]
         R = self.S[:p]
         D = tuple(
             stats.matrix(np.einsum("an,an->n", R[k][:, stats.rows], self.S_r)) for k in range(p)
         )
-        return _Parts(N_0, N, D, products(R, self.S[p:]))
+        return _Parts(N_0, E, inner, D, products(R, self.S[p:]))
 
     def _border(self, parts: _Parts) -> Floats:
         """Return the N of the trace terms: of P_ for REML, of V^-1 for maximum likelihood."""
+        made = _bordered(parts.N_0, len(self.profile.beta))
         if self.objective.reml:
-            return parts.N
-        q, border = len(parts.N_0), np.zeros_like(parts.N)
-        border[:q, :q] = parts.N_0
-        return border
+            q, E, F = len(parts.N_0), parts.E, self.profile.F
+            made[:q, :q] += E @ F @ E.T
+            made[:q, q:] = -E @ F
+            made[q:, :q] = made[:q, q:].T
+            made[q:, q:] = F
+        return made
 
     def _scores(self, parts: _Parts) -> tuple[list[Floats], list[Floats]]:
         """Return g = Z'P y and C = Z'V^-1 X per factor, the eliminated one first."""
@@ -226,27 +245,40 @@ class SeveralEvaluation:
         g = [piece[:, -1] - self.profile.beta @ piece[:, :-1] for piece in pieces]
         return g, C
 
-    def _totals(self, parts: _Parts) -> list[Floats]:
+    def _totals(self, parts: _Parts, C: list[Floats]) -> list[Floats]:
         """Return sum_j of the diagonal blocks of Z'PZ per factor (V^-1 for maximum likelihood)."""
-        p, P, q = len(self.T[0]), len(self.profile.beta), len(parts.N_0)
-        N, D, C = self._border(parts), parts.D, parts.C_1[:, :-1]
+        made = [self._total_first(parts)]
+        for (at, size, J), T, inner in zip(self._spans(), self.T[1:], parts.inner, strict=True):
+            if np.linalg.svd(T, compute_uv=False).min() > INVERTIBLE:
+                half = np.linalg.solve(T.T, inner)
+                made.append(np.linalg.solve(T.T, half.T))
+                continue
+            wide = self.A_rr[at]
+            own = np.einsum("ajbj->ab", wide[:, at].reshape(size, J, size, J))
+            a, b = (wide @ parts.N_0).reshape(size, -1), wide.reshape(size, -1)
+            made.append(own - a @ b.T)
+        if self.objective.reml:
+            for total, c in zip(made, C, strict=True):
+                flat = c.transpose(0, 2, 1)
+                total -= np.tensordot(flat @ self.profile.F, flat, axes=([1, 2], [1, 2]))
+        return made
+
+    def _total_first(self, parts: _Parts) -> Floats:
+        """Return sum_j Z_1j'V^-1 Z_1j of the eliminated factor."""
+        p, D, stats = len(self.T[0]), parts.D, self.objective.statistics
         R = self.S[:p].reshape(p, -1)
         first = R @ R.T
+        if stats.pairs is not None:
+            inner = 1.0 + (stats.first.R[0, 0] * self.T[0][0, 0]) ** 2
+            weighted = stats.pairs.weighted(self.S[0, 0] ** 2 / inner)
+            whole = 2.0 * float(weighted @ np.take(parts.N_0, stats.pairs.places))
+            values = self.S[0, 0, stats.rows] * self.S_r[0]
+            return first - whole + float((values * values) @ parts.N_0.diagonal()[stats.indices])
         for k in range(p):
             for m in range(k + 1):
-                value = _overlap(D[k].T @ D[m], N[:q, :q])
-                value += float(np.sum((D[k].T @ C[m].T + D[m].T @ C[k].T) * N[:q, q:]))
-                value += float(np.sum((C[k] @ C[m].T) * N[q:, q:]))
-                first[k, m] -= value
+                first[k, m] -= _overlap(D[k].T @ D[m], parts.N_0)
                 first[m, k] = first[k, m]
-        wide = np.hstack([self.A_rr, self.A_ra[:, :P]])
-        half = wide @ N
-        result = [first]
-        for at, size, J in self._spans():
-            own = np.einsum("ajbj->ab", self.A_rr[at, at].reshape(size, J, size, J))
-            a, b = half[at].reshape(size, -1), wide[at].reshape(size, -1)
-            result.append(own - a @ b.T)
-        return result
+        return first
 
     def _curvature(self, parts: _Parts, moved: list[Floats]) -> Floats:
         """Return w_k'P w_l with w_k = Z dSigma_k g, all directions, eliminated factor first."""
@@ -264,9 +296,11 @@ class SeveralEvaluation:
             cross += (D.T @ first[:, a].T).T
         own = rest @ self.A_rr
         C = parts.C_1[:, :-1].transpose(0, 2, 1).reshape(first[0].size, P)
-        t = np.hstack([cross + own, first.reshape(K, -1) @ C + rest @ self.A_ra[:, :P]])
+        t = cross + own
+        u = t @ parts.E - first.reshape(K, -1) @ C - rest @ self.A_ra[:, :P]
         both = cross @ rest.T
-        return np.asarray(half @ half.T + both + both.T + own @ rest.T - t @ parts.N @ t.T)
+        made = half @ half.T + both + both.T + own @ rest.T
+        return np.asarray(made - t @ parts.N_0 @ t.T - u @ self.profile.F @ u.T)
 
     def _blocks(self, parts: _Parts, N: Floats) -> list[list[Floats]]:
         """Return Z_f'PZ_h, dense, as (p_f, J_f, p_h, J_h) blocks; N decides between P_ and V^-1."""
@@ -318,11 +352,23 @@ def trace_table(S: list[Floats], blocks: list[list[Floats]]) -> Floats:
     return np.vstack(rows)
 
 
+def _bordered(N_0: Floats, P: int) -> Floats:
+    """Return N_0 with P rows and columns of zeros."""
+    q = len(N_0)
+    made = np.zeros((q + P, q + P))
+    made[:q, :q] = N_0
+    return made
+
+
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """N_0 (q, q); N (q + P, q + P); D_k = Z_1k'V_1^-1Z_r sparse (J, q); C_1 = Z_1'V_1^-1[X y]."""
+    """N_0 (q, q); E = N_0 A_rx (q, P); D_k = Z_1k'V_1^-1 Z_r (J, q); C_1 = Z_1'V_1^-1 [X y].
+
+    inner: per bordered factor the sum over levels of the diagonal blocks of I - C^-1.
+    """
 
     N_0: Floats
-    N: Floats
+    E: Floats
+    inner: tuple[Floats, ...]
     D: tuple[Projection, ...]
     C_1: Floats

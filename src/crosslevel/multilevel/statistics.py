@@ -16,6 +16,7 @@ from scipy.sparse import csc_array, csr_array
 
 from crosslevel.multilevel.coding import Codes, Floats
 
+PAIRS = 4_000_000  # products of stored values kept beside them: 64 MB
 SMALL = 60_000  # entries up to which a projection is kept dense: the arithmetic beats bookkeeping
 DEFICIENT = 1e-20  # squared share of a column's length below which a group does not carry it
 
@@ -43,12 +44,64 @@ class OneFactor:
 
 
 @dataclass(frozen=True, slots=True)
+class Pairs:
+    """Products of the stored values of a (J, q) matrix, two by two within each row.
+
+    For any weights per row its weighted Gram matrix is then one bincount. With E products ordered
+    by the column of their first value: values (E,), places (E,) in the lower triangle of (q, q);
+    rows (nnz,) and counts (nnz,) give the row of each first value and how many products it has.
+    """
+
+    values: Floats
+    places: Codes
+    rows: Codes
+    counts: Codes
+
+    def weighted(self, weights: Floats) -> Floats:
+        """Return the products times weights (J,) of their rows."""
+        made = np.repeat(weights[self.rows], self.counts)
+        made *= self.values
+        return made
+
+    def gram(self, weights: Floats, q: int) -> Floats:
+        """Return the lower triangle of S' diag(weights) S, (q, q)."""
+        found = np.bincount(self.places, weights=self.weighted(weights), minlength=q * q)
+        return np.asarray(found, dtype=np.float64).reshape(q, q)
+
+
+def pairs(indptr: Codes, indices: Codes, values: Floats, q: int) -> Pairs:
+    """Return the products of stored values; columns must ascend within each row."""
+    rows = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
+    order = np.argsort(indices, kind="stable")
+    begin = indptr[rows[order]]
+    counts = order - begin + 1
+    ends = np.cumsum(counts)
+    second = np.arange(ends[-1]) - np.repeat(ends - counts - begin, counts)
+    places = np.repeat(indices[order] * q, counts)
+    places += indices[second]
+    products = np.repeat(values[order], counts)
+    products *= values[second]
+    return Pairs(products, places, rows[order], counts)
+
+
+def mirrored(lower: Floats) -> Floats:
+    """Return the symmetric matrix with this lower triangle, in the same memory."""
+    for at in range(0, len(lower), 64):
+        end = at + 64
+        block = np.tril(lower[at:end, at:end])
+        lower[at:end, at:end] = block + np.tril(block, -1).T
+        lower[at:end, end:] = lower[end:, at:end].T
+    return lower
+
+
+@dataclass(frozen=True, slots=True)
 class SeveralFactors:
     """One factor eliminated (`first`), the others bordered by [X y].
 
     The q coefficients of the others lie factor by factor, component by component. Their projection
     on the eliminated groups is sparse, (J, q) by rows: `indptr`, `indices`, values c (p, nnz).
-    W_rr (q, q) and W_ra (q, m) are the cross-products left after that projection.
+    W_rr (q, q) and W_ra (q, m) are the cross-products left after that projection. `pairs` are kept
+    where the projection is sparse, has one component and not too many of them.
     """
 
     first: OneFactor
@@ -58,6 +111,7 @@ class SeveralFactors:
     W_rr: Floats
     W_ra: Floats
     shapes: tuple[tuple[int, int], ...]
+    pairs: Pairs | None
 
     @property
     def rows(self) -> npt.NDArray[np.int64]:
@@ -107,11 +161,17 @@ def several_factors(
     c = np.concatenate([np.array(v) for v in values], axis=1)[:, order]
     indptr = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=levels[0]))])
     W_rr = _gram(codes[1:], levels[1:], Z[1:], starts, start)
-    for values_a in c:
-        W_rr -= _sparse_gram(indptr, column, values_a, start)
+    sizes = np.diff(indptr)
+    products = None
+    if len(c) == 1 and levels[0] * start > SMALL and sizes @ (sizes + 1) <= 2 * PAIRS:
+        products = pairs(indptr, column, c[0], start)
+        W_rr -= mirrored(products.gram(np.ones(levels[0]), start))
+    else:
+        for values_a in c:
+            W_rr -= _sparse_gram(indptr, column, values_a, start)
     W_ra = _against(codes[1:], levels[1:], Z[1:], residual)
     shapes = tuple((len(z), J) for z, J in zip(Z[1:], levels[1:], strict=True))
-    return SeveralFactors(first, indptr, column, c, W_rr, W_ra, shapes)
+    return SeveralFactors(first, indptr, column, c, W_rr, W_ra, shapes, products)
 
 
 def _eliminate(codes: Codes, J: int, Z: Floats, A: Floats) -> tuple[OneFactor, Floats, Floats]:
