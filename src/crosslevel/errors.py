@@ -17,6 +17,19 @@ class Problem:
     found: str
     fix: str = ""
 
+    def within(self, place: str) -> Problem:
+        """Return the problem with a wider place before its own, if it has one.
+
+        Examples
+        --------
+        >>> str(Problem("item 'a'", "is not numeric.").within("scale 'x'"))
+        "scale 'x', item 'a': is not numeric."
+        >>> str(Problem("", "has no items.").within("scale 'x'"))
+        "scale 'x': has no items."
+        """
+        where = f"{place}, {self.where}" if self.where else place
+        return Problem(where, self.found, self.fix)
+
     def __str__(self) -> str:
         text = f"{self.where}: {self.found}" if self.where else self.found
         return f"{text} {self.fix}".rstrip()

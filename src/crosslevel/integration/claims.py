@@ -195,11 +195,11 @@ def _sentence(
     conf_level: float,
 ) -> str:
     """Word a verdict, with the numbers it rests on and without any talk of cause."""
-    subject, outcome = names[0][:1].upper() + names[0][1:], _within_sentence(names[1])
+    subject, outcome = names[0][:1].upper() + names[0][1:], within_sentence(names[1])
     if not all(map(math.isfinite, numbers)):
         return f"{subject}: the association with {outcome} could not be estimated. Inconclusive."
     _, low, high = numbers
-    digits = _digits(numbers, claim.smallest)
+    digits = decimals(numbers, claim.smallest)
     shown = [_number(value, digits) for value in numbers]
     interval = f"{shown[0]}, {100 * conf_level:g}% interval {shown[1]} to {shown[2]}"
     size = _number(claim.smallest, digits)
@@ -207,13 +207,19 @@ def _sentence(
         sign = "positively" if low > 0 else "negatively"
         opening = f"{subject} is {sign} associated with {outcome} ({interval})"
     else:
-        opening = f"No association of {_within_sentence(subject)} with {outcome} is "
+        opening = f"No association of {within_sentence(subject)} with {outcome} is "
         opening += f"established ({interval})"
     return f"{opening}{_ground(claim, decided, (low, high), size)}"
 
 
-def _within_sentence(label: str) -> str:
-    """Return a label without its capital, unless it starts with an abbreviation."""
+def within_sentence(label: str) -> str:
+    """Return a label as it stands within a sentence: an abbreviation keeps its capitals.
+
+    Examples
+    --------
+    >>> within_sentence("Goal-based learning"), within_sentence("ICC of a unit")
+    ('goal-based learning', 'ICC of a unit')
+    """
     return label if label[1:2].isupper() else label[:1].lower() + label[1:]
 
 
@@ -240,8 +246,16 @@ def _ground(claim: Claim, decided: Verdict, interval: tuple[float, float], size:
     )
 
 
-def _digits(numbers: Iterable[float], smallest: float) -> int:
-    """Return the fewest decimals, from 2 to 5, that hide no sign and no distance to the size."""
+def decimals(numbers: Iterable[float], smallest: float) -> int:
+    """Return the fewest decimals, from 2 to 5, that hide no sign and no distance to the size.
+
+    Tables and sentences about a claim both use it.
+
+    Examples
+    --------
+    >>> decimals((0.2, 0.1, 0.3), 0.05), decimals((0.2, 0.004, 0.3), 0.05)
+    (2, 3)
+    """
     for digits in range(2, 5):
         signs = all(round(value, digits) != 0 or value == 0 for value in numbers)
         sizes = round(smallest, digits) != 0 and all(

@@ -7,7 +7,7 @@ from crosslevel.responses.reading import read
 from crosslevel.responses.records import Flow, Linked, Responses, Scored, ScoredColumn
 from crosslevel.responses.roster import Roster, read_roster
 from crosslevel.responses.scoring import score
-from crosslevel.responses.table import read_table
+from crosslevel.responses.table import delimiter_of, read_table
 
 __all__ = [
     "Flow",
@@ -16,6 +16,7 @@ __all__ = [
     "Roster",
     "Scored",
     "ScoredColumn",
+    "delimiter_of",
     "flow",
     "link",
     "pseudonym",

@@ -13,7 +13,9 @@ import pandas as pd
 
 from crosslevel.errors import Problem, did_you_mean
 from crosslevel.instruments.records import Instrument, Item, Option, ResponseScale
+from crosslevel.responses.places import in_rows
 from crosslevel.responses.records import MISSING, NOT_RELEVANT
+from crosslevel.responses.table import as_name
 
 _WHOLE = re.compile(r"[+-]?\d+(\.0+)?", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -59,7 +61,7 @@ def as_text(value: object) -> str:
     >>> as_text(99), as_text(99.0), as_text("99.0"), as_text(" NA ")
     ('99', '99', '99', 'NA')
     """
-    return _canonical(str(value).strip())
+    return _canonical(as_name(str(value)))
 
 
 def code_item(raw: pd.Series, item: Item, column: str, book: Codebook) -> Coded:
@@ -119,7 +121,7 @@ def _meaning(text: str, scale: ResponseScale, book: Codebook, absent: Collection
         return _Meaning(np.nan, MISSING, "")
     found = f"{text} is declared missing and is also an answer to this item."
     return _Meaning(
-        np.nan, "", "", found, "Declare missing codes item by item: missing={item: ...}."
+        np.nan, "", "", found, "Under `missing`, give the codes item by item (item: codes)."
     )
 
 
@@ -154,43 +156,46 @@ def _number(text: str, scale: ResponseScale) -> _Meaning:
     """Read an open number and hold it against the bounds of its response scale."""
     if not _NUMBER.fullmatch(text):
         comma = _DECIMAL_COMMA.fullmatch(text)
-        fix = (
-            f"Write {text.replace(',', '.')}: decimals take a point."
-            if comma
-            else f"If it means no answer, declare it: missing=({text!r},)."
-        )
+        fix = f"Write {text.replace(',', '.')}: decimals take a point." if comma else _declare(text)
         return _Meaning(np.nan, "", "", f"'{text}' is not a number.", fix)
     value = float(text)
     low = -np.inf if scale.minimum is None else scale.minimum
     high = np.inf if scale.maximum is None else scale.maximum
     if not low <= value <= high:
-        fix = f"The range is {low:g} to {high:g}; declare a missing code: missing=({text!r},)."
+        fix = f"The range is {low:g} to {high:g}. {_declare(text)}"
         return _Meaning(np.nan, "", "", f"{text} is out of range.", fix)
     return _Meaning(value, f"{value:g}", "")
 
 
 def _fix(text: str, scale: ResponseScale, book: Codebook) -> str:
     """Say which answers would do."""
-    declare = f"If it means no answer, declare it: missing=({text!r},)."
     if book.form == "codes":
         codes = ", ".join(str(o.value) for o in _all_options(scale))
         labels = [_normal(o.label.get(book.language, "")) for o in _all_options(scale)]
         if _normal(text) in labels:
-            return "This is a label: read the file with values='labels'."
-        return f"Codes: {codes}. {declare}"
+            return "This is a label: say that the file holds labels (`values`)."
+        return f"Codes: {codes}. {_declare(text)}"
     labels = [o.label.get(book.language, "") for o in _all_options(scale)]
     if _WHOLE.fullmatch(text):
-        return f"This is a code: read the file with values='codes'. Labels: {', '.join(labels)}."
+        shown = ", ".join(labels)
+        return f"This is a code: say that the file holds codes (`values`). Labels: {shown}."
     hint = did_you_mean(text, labels)
-    return hint or f"Labels: {', '.join(labels)}. {declare}"
+    return hint or f"Labels: {', '.join(labels)}. {_declare(text)}"
+
+
+def _declare(text: str) -> str:
+    """Say what to do with a code that means no answer."""
+    return f"If it means no answer, declare '{text}' as `missing`."
 
 
 def _unread(raw: pd.Series, column: str, meanings: Mapping[str, _Meaning]) -> Iterator[Problem]:
-    """Yield one problem for each cell that stands for nothing."""
-    bad = {text for text, meaning in meanings.items() if meaning.found}
-    for row, text in raw[raw.isin(bad)].items():
-        meaning = meanings[str(text)]
-        yield Problem(f"row {row}, column '{column}'", meaning.found, meaning.fix)
+    """Yield the cells that stand for nothing, equal ones together when they are many."""
+    place = f"column '{column}'"
+    bad = raw[raw.isin([text for text, meaning in meanings.items() if meaning.found])]
+    for text, rows in bad.groupby(bad, sort=False).groups.items():
+        said = (meanings[str(text)].found, meanings[str(text)].fix)
+        names = [f"row {row}" for row in rows]
+        yield from in_rows(names, *said, few=lambda row: f"{row}, {place}", many=place)
 
 
 def _mapping(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import unicodedata
 
 import pandas as pd
 
 from crosslevel.errors import ResponseError
+from crosslevel.responses.table import as_name
 
 KEY_LENGTH = 16
 _PREFIX = "p"
@@ -49,8 +49,8 @@ def pseudonym(identifier: str, *, key: str) -> str:
             f"The pseudonym key has {len(key)} characters. Use at least {KEY_LENGTH}, for example "
             'those of `python -c "import secrets; print(secrets.token_hex())"`.'
         )
-    text = unicodedata.normalize("NFC", identifier.strip())
-    digest = hmac.new(key.encode("utf-8"), text.encode("utf-8"), hashlib.sha256).hexdigest()
+    text = as_name(identifier).encode("utf-8")
+    digest = hmac.new(key.encode("utf-8"), text, hashlib.sha256).hexdigest()
     return _PREFIX + digest[:_HEX_DIGITS]
 
 

@@ -13,8 +13,9 @@ from crosslevel.errors import Problem, ResponseError, did_you_mean
 from crosslevel.instruments.records import Instrument
 from crosslevel.responses.coding import Codebook, Coded, as_text, code_item, label_problems
 from crosslevel.responses.identity import pseudonyms
+from crosslevel.responses.places import in_rows, listed
 from crosslevel.responses.records import Responses
-from crosslevel.responses.table import read_table
+from crosslevel.responses.table import as_name, read_table
 
 NO_ID = "no respondent id"
 NO_ANSWER = "no answer to any item"
@@ -78,6 +79,7 @@ def read(
     if identifiers and pseudonym_key is None:
         raise ResponseError("Columns with direct identifiers need a pseudonym key.")
     table = read_table(path, delimiter=delimiter)
+    respondent, identifiers = as_name(respondent), [as_name(name) for name in identifiers]
     where = _columns_of(Path(path), instrument, columns or {}, table, respondent, identifiers)
     coded = {
         item.id: code_item(_cells(table, where.get(item.id)), item, where.get(item.id, ""), book)
@@ -96,7 +98,7 @@ def read(
     if frame.empty:
         raise ResponseError(
             f"No row of '{path}' can be used.",
-            [Problem(f"row {r.row}", f"{r.reason}.") for r in losses.itertuples()],
+            _nothing_left(losses),
         )
     used = {respondent, *identifiers, *where.values()}
     return Responses(
@@ -164,7 +166,7 @@ def _columns_of(
     ]
     known = list(table.columns)
     optional = {item.id for item in instrument.items if item.optional and item.id not in columns}
-    wanted = {name: columns.get(name, name) for name in ids}
+    wanted = {name: as_name(columns.get(name, name)) for name in ids}
     for name in (respondent, *identifiers):
         if name not in known:
             problems.append(Problem(f"column '{name}'", "not found.", did_you_mean(name, known)))
@@ -202,6 +204,13 @@ def _losses(respondents: pd.Series, coded: Mapping[str, Coded]) -> pd.DataFrame:
     ).astype({"row": "int64"})
 
 
+def _nothing_left(losses: pd.DataFrame) -> Iterator[Problem]:
+    """Yield why no row can be used."""
+    for reason, rows in losses.groupby("reason", sort=False)["row"]:
+        names = [f"row {row}" for row in rows]
+        yield from in_rows(names, f"{reason}.", few=str, many=f"{names[0]} and others")
+
+
 def _raise_problems(path: Path, coded: Mapping[str, Coded], respondents: pd.Series) -> None:
     """Raise with every unread cell and every respondent that occurs twice."""
     problems = [*_duplicates(respondents)]
@@ -214,5 +223,5 @@ def _duplicates(respondents: pd.Series) -> Iterator[Problem]:
     """Yield each respondent with more than one row."""
     again = respondents[respondents.duplicated(keep=False)]
     for name, rows in again.groupby(again, sort=False).groups.items():
-        places = ", ".join(str(row) for row in rows)
+        places = listed([str(row) for row in rows])
         yield Problem(f"respondent '{name}'", f"occurs in rows {places}.", "Keep one of them.")

@@ -11,7 +11,8 @@ import pandas as pd
 from crosslevel.errors import Problem, ResponseError, did_you_mean
 from crosslevel.frames import require_columns
 from crosslevel.responses.identity import pseudonyms
-from crosslevel.responses.table import ROW, read_table
+from crosslevel.responses.places import in_rows, listed
+from crosslevel.responses.table import ROW, as_name, read_table
 
 _RESERVED = {"employee", "manager", "unit"}
 
@@ -43,6 +44,8 @@ class Roster:
         require_columns(self.employees, ["employee", "unit"], error=ResponseError)
         require_columns(self.managers, ["manager", "unit"], error=ResponseError)
         require_columns(self.units, ["unit"], error=ResponseError)
+        for name in ("employees", "managers", "units"):
+            object.__setattr__(self, name, _named(getattr(self, name)))
         problems = [*_check(self)]
         if problems:
             raise ResponseError(f"The roster has {len(problems)} problem(s).", problems)
@@ -121,6 +124,11 @@ def _read_units(path: Path | str, unit: str, levels: Sequence[str] | None) -> pd
     return read_table(path, columns={"unit": unit} | {name: name for name in levels})
 
 
+def _named(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame with its texts as names are compared; nothing else is touched."""
+    return frame.map(lambda cell: as_name(cell) if isinstance(cell, str) else cell)
+
+
 def _empty(*names: str) -> pd.DataFrame:
     """Return a frame of strings without rows."""
     return pd.DataFrame({name: pd.Series([], dtype="str") for name in names})
@@ -137,18 +145,17 @@ def _check(roster: Roster) -> Iterator[Problem]:
     ):
         yield from _blanks(frame, table)
         yield from _repeated(frame, table, person, "Keep one of them.")
-        unknown = frame[~frame["unit"].isin(known) & (frame["unit"] != "")]
-        for row, name in unknown["unit"].items():
-            where = _place(table, frame, row)
-            yield Problem(where, f"unit '{name}' is unknown.", did_you_mean(str(name), known))
+        unknown = frame.loc[~frame["unit"].isin(known) & (frame["unit"] != ""), "unit"]
+        for name, rows in unknown.groupby(unknown, sort=False).groups.items():
+            found, fix = f"unit '{name}' is unknown.", did_you_mean(str(name), known)
+            yield from _in_rows(table, frame, rows, (found, fix))
 
 
 def _blanks(frame: pd.DataFrame, table: str) -> Iterator[Problem]:
     """Yield empty cells."""
     for column in frame.columns:
         empty = frame[column].isna() | (frame[column] == "")
-        for row in frame.index[empty]:
-            yield Problem(_place(table, frame, row), f"no {column}.", "Fill it in.")
+        yield from _in_rows(table, frame, frame.index[empty], (f"no {column}.", "Fill it in."))
 
 
 def _repeated(frame: pd.DataFrame, table: str, key: list[str], fix: str) -> Iterator[Problem]:
@@ -158,16 +165,20 @@ def _repeated(frame: pd.DataFrame, table: str, key: list[str], fix: str) -> Iter
     for values, rows in again.groupby(key, sort=False):
         name = " in unit ".join(f"'{value}'" for value in values)
         others = [c for c in frame.columns if c not in key]
-        each = "; ".join(
+        each = [
             ", ".join([_row(frame, row), *(f"{c} '{cells[c]}'" for c in others)])
             for row, cells in rows.iterrows()
-        )
-        yield Problem(f"{table}, {key[0]} {name}", f"occurs {len(rows)} times ({each}).", fix)
+        ]
+        found = f"occurs {len(rows)} times ({listed(each, between='; ')})."
+        yield Problem(f"{table}, {key[0]} {name}", found, fix)
 
 
-def _place(table: str, frame: pd.DataFrame, row: object) -> str:
-    """Say where a cell stands."""
-    return f"{table}, {_row(frame, row)}"
+def _in_rows(
+    table: str, frame: pd.DataFrame, rows: pd.Index, said: tuple[str, str]
+) -> Iterator[Problem]:
+    """Yield what is wrong (found, fix) in the same way in several rows of a table."""
+    names = [_row(frame, row) for row in rows]
+    yield from in_rows(names, *said, few=lambda row: f"{table}, {row}", many=table)
 
 
 def _row(frame: pd.DataFrame, row: object) -> str:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from crosslevel.errors import Problem, ResponseError, did_you_mean
+from crosslevel.responses.places import in_rows
 
 ROW = "row"
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
-_TAB_SUFFIXES = {".tsv", ".tab"}
+_SEPARATOR_LINE = re.compile(r'"?(sep=(.))"?[,;\t|]*\s*(?:[\r\n]|$)', re.IGNORECASE)
 
 
 def read_table(
@@ -25,8 +28,9 @@ def read_table(
 ) -> pd.DataFrame:
     r"""Return a delimited text file as a frame of strings, or say all that is wrong with it.
 
-    Use it for any file a person or a platform exported. Cells lose surrounding blanks; an empty
-    cell is the empty string; no cell and no header is ever evaluated or turned into a number.
+    Use it for any file a person or a platform exported. Cells and headers lose surrounding blanks
+    and take the Unicode form NFC, so that names that look alike are alike; an empty cell is the
+    empty string; no cell and no header is ever evaluated or turned into a number.
 
     Parameters
     ----------
@@ -63,16 +67,38 @@ def read_table(
     """
     path = Path(path)
     if delimiter is None:
-        delimiter = "\t" if path.suffix.lower() in _TAB_SUFFIXES else ","
+        delimiter = delimiter_of(path)
     header, rows = _records(path, _text(path), delimiter)
     _check_shape(path, header, rows, delimiter)
     frame = pd.DataFrame(
-        [[cell.strip() for cell in cells] for cells in rows.values()],
+        [[as_name(cell) for cell in cells] for cells in rows.values()],
         columns=pd.Index(header, dtype="str"),
         index=pd.Index(list(rows), name=ROW),
         dtype="str",
     )
     return _select(path, frame, columns)
+
+
+def delimiter_of(path: Path) -> str:
+    r"""Return what separates the fields of a file by its ending: tabs or commas.
+
+    Examples
+    --------
+    >>> delimiter_of(Path("staff.TSV")), delimiter_of(Path("staff.csv"))
+    ('\t', ',')
+    """
+    return "\t" if path.suffix.lower() in (".tsv", ".tab") else ","
+
+
+def as_name(text: str) -> str:
+    """Return a name in the one form in which names are compared: NFC, no surrounding blanks.
+
+    Examples
+    --------
+    >>> as_name(" A\N{COMBINING RING ABOVE} ") == "\N{LATIN CAPITAL LETTER A WITH RING ABOVE}"
+    True
+    """
+    return unicodedata.normalize("NFC", text.strip())
 
 
 def _text(path: Path) -> str:
@@ -107,6 +133,12 @@ def _text(path: Path) -> str:
 
 def _records(path: Path, text: str, delimiter: str) -> tuple[list[str], dict[int, list[str]]]:
     """Split text into a header and rows keyed by their spreadsheet row number."""
+    if separator := _SEPARATOR_LINE.match(text):
+        line, named = separator.groups()
+        fix = f"Delete the first line {line!r}"
+        fix += "." if named == delimiter else f", and say that the delimiter is {named!r}."
+        problem = Problem("row 1", "is an instruction to Excel, not a header.", fix)
+        raise ResponseError(f"The data file '{path}' cannot be read.", [problem])
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     records: dict[int, list[str]] = {}
     number = 0
@@ -124,8 +156,10 @@ def _records(path: Path, text: str, delimiter: str) -> tuple[list[str], dict[int
         )
         problem = Problem(f"row {number + 1}", found, "Export the file again.")
         raise ResponseError(f"The data file '{path}' cannot be read.", [problem]) from None
+    if not records:
+        raise ResponseError(f"The data file '{path}' is empty.")
     first = next(iter(records))
-    header = [name.strip() for name in records.pop(first)]
+    header = [as_name(name) for name in records.pop(first)]
     while header and not header[-1] and _blank_end(records, len(header)):
         header.pop()
         records = {row: cells[:-1] for row, cells in records.items()}
@@ -147,7 +181,7 @@ def _check_shape(
             raise ResponseError(
                 f"The data file '{path}' is separated by {_NAMES[other]}, not by "
                 f"{_NAMES.get(delimiter, repr(delimiter))}. Save it as a comma-separated file, or "
-                f"read it with delimiter={other!r}."
+                f"say that the delimiter is {other!r}."
             )
     problems = [
         Problem(f"column '{name}'", f"{n} columns have this name.", "Rename all but one.")
@@ -158,17 +192,28 @@ def _check_shape(
         if not name:
             letter = _letter(position)
             problems.append(Problem(f"column {letter}", "has no name.", "Name or delete it."))
-    last = max(rows, default=0)
-    for row, cells in rows.items():
-        if len(cells) != len(header):
-            found = f"{len(cells)} fields where the header has {len(header)}."
-            short_end = row == last and len(cells) < len(header)
-            fix = "The file ends in mid-row: it was cut off; export it again." if short_end else ""
-            problems.append(Problem(f"row {row}", found, fix))
+    problems += _ragged(rows, len(header))
     if problems:
         raise ResponseError(f"The data file '{path}' has {len(problems)} defect(s).", problems)
     if not rows:
         raise ResponseError(f"The data file '{path}' has a header and no rows.")
+
+
+def _ragged(rows: Mapping[int, Sequence[str]], width: int) -> Iterator[Problem]:
+    """Yield the rows that have more or fewer fields than the header."""
+    last = max(rows, default=0)
+    lengths: dict[int, list[str]] = {}
+    for row, cells in rows.items():
+        short_end = row == last and len(cells) < width
+        if len(cells) != width and not short_end:
+            lengths.setdefault(len(cells), []).append(f"row {row}")
+    for n, names in lengths.items():
+        found = f"{n} fields where the header has {width}."
+        yield from in_rows(names, found, few=str, many=f"{names[0]} and others")
+    if rows and len(rows[last]) < width:
+        found = f"{len(rows[last])} fields where the header has {width}."
+        fix = "The file ends in mid-row: it was cut off; export it again."
+        yield Problem(f"row {last}", found, fix)
 
 
 def _select(
@@ -177,7 +222,8 @@ def _select(
     """Keep and rename the columns asked for."""
     if columns is None:
         return frame
-    wanted = dict(columns) if isinstance(columns, Mapping) else {c: c for c in columns}
+    named = dict(columns) if isinstance(columns, Mapping) else {c: c for c in columns}
+    wanted = {name: as_name(column) for name, column in named.items()}
     known = list(frame.columns)
     problems = [
         Problem(f"column '{c}'", "not found.", did_you_mean(c, known) or _known(known))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+import unicodedata
 from types import MappingProxyType
 
 import numpy as np
@@ -69,6 +70,31 @@ HEADS = [
     ("m3", 4, 30, "doctor"),
     ("m5", 5, 1, "nurse"),
 ]
+
+
+def test_unit_names_match_whatever_their_unicode_form(write):
+    """An NFD "å" in one file made every employee of the ward a person of an unknown unit."""
+    whole, parted = (unicodedata.normalize(form, "Børneafd. å") for form in ("NFC", "NFD"))
+    found = read_roster(
+        employees=write(f"employee,unit\n{parted}1,{parted}\n", "e.csv"),
+        units=write(f"unit,hospital\n{whole},North\n", "u.csv"),
+    )
+    assert found.employees.to_numpy().tolist() == [[whole + "1", whole]]
+    made = roster({parted: whole}, [(whole, parted)], {whole: "North"})
+    assert made.employees["employee"].tolist() == [whole]
+    assert link(employees([(whole, 1, 1, "nurse")]), None, made).frame["unit"].tolist() == [whole]
+
+
+def test_a_roster_says_equal_things_once():
+    staff = {f"e{i}": "Nowhere" for i in range(40)} | {"e40": "A", "e41": "Z"}
+    with pytest.raises(ResponseError) as caught:
+        roster(staff, [("", "A")] * 5, {"A": "North"})
+    said = [str(problem) for problem in caught.value.problems]
+    assert "employees: unit 'Nowhere' is unknown, in 40 rows (first: index 0)." in said
+    assert "employees, index 41: unit 'Z' is unknown." in said
+    assert "managers: no manager, in 5 rows (first: index 0). Fill it in." in said
+    with pytest.raises(ResponseError, match=r"occurs 6 times \(index 0; index 1; index 2 and 3"):
+        roster({"e": "A"}, [("m", "A")] * 6, {"A": "North"})
 
 
 def test_sole_manager(small):

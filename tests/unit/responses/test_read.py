@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import replace
 
 import numpy as np
@@ -59,13 +60,13 @@ def test_the_mapping_tells_what_became_of_each_raw_value(write, instrument):
     [
         ("1,7,1,1,1,1,1,1", r"row 2, column 'a1': '7' is no answer .* Codes: 1, 2, 3, 8"),
         ("1,1.5,1,1,1,1,1,1", r"column 'a1': '1.5' is no answer"),
-        ("1,Agree,1,1,1,1,1,1", r"This is a label: read the file with values='labels'"),
+        ("1,Agree,1,1,1,1,1,1", r"This is a label: say that the file holds labels"),
         ("1,1,1,1,1,1,51,1", r"column 'tenure': 51 is out of range. The range is 0 to 50"),
         ("1,1,1,1,1,1,\"3,5\",1", r"'3,5' is not a number. Write 3.5"),
-        ("1,1,1,1,1,1,nan,1", r"'nan' is not a number. .* missing=\('nan',\)"),
+        ("1,1,1,1,1,1,nan,1", r"'nan' is not a number. .* declare 'nan' as `missing`"),
         ("1,1,1,1,1,1,inf,1", r"'inf' is not a number"),
         ("1,1,1,1,1,1,1,3", r"column 'profession': '3' is no answer"),
-        ("1,1,1,1,1,1,NA,1", r"declare it: missing=\('NA',\)"),
+        ("1,1,1,1,1,1,NA,1", r"If it means no answer, declare 'NA' as `missing`."),
     ],
 )  # fmt: skip
 def test_cells_that_are_no_answer(write, instrument, row, message):
@@ -78,7 +79,7 @@ def test_cells_that_are_no_answer(write, instrument, row, message):
     [
         ("Agre", r"row 2, column 'a1': 'Agre' is no answer to this item. Did you mean 'Agree'"),
         ("Perhaps so", r"Labels: Disagree, Neither, Agree, Not relevant"),
-        ("3", r"This is a code: read the file with values='codes'"),
+        ("3", r"This is a code: say that the file holds codes .* Labels: Dis"),
     ],
 )
 def test_labels_that_match_nothing(write, instrument, cell, message):
@@ -124,6 +125,23 @@ def test_missing_codes_match_however_the_number_is_written(write, instrument):
     assert frame[["a1", "tenure"]].isna().all(axis=None)
 
 
+def test_equal_cells_are_counted_when_they_are_many(write, instrument):
+    """A missing code that was an answer gave one line for each of 6,944 cells."""
+    rows = "".join(f"{i},1,5,1,1,1,99,{1 if i % 4 else 7}\n" for i in range(12))
+    with pytest.raises(ResponseError) as caught:
+        read(write(HEADER + rows), instrument, respondent="id", missing=(1,))
+    said = [str(problem) for problem in caught.value.problems]
+    fix = "Under `missing`, give the codes item by item (item: codes)."
+    is_both = "1 is declared missing and is also an answer to this item"
+    counted = f"{is_both}, in 12 rows (first: row 2). {fix}"
+    assert f"column 'a1': {counted}" in said
+    assert "column 'tenure': 99 is out of range, in 12 rows (first: row 2)." in "\n".join(said)
+    no_answer = "'7' is no answer to this item. Codes: 1, 2."
+    few = [f"row {row}, column 'profession': {no_answer}" for row in (2, 6, 10)]
+    assert [line.partition(" If it")[0] for line in said if "'7'" in line] == few
+    assert len(said) == 10
+
+
 def test_rows_in_are_rows_out_or_listed(write, instrument):
     path = write(HEADER + "1,1,1,1,1,1,1,1\n,1,1,1,1,1,1,1\n3,99,,,,,,\n4,8,,,,,,\n")
     answers = read(path, instrument, respondent="id", missing=("99",))
@@ -138,6 +156,20 @@ def test_rows_in_are_rows_out_or_listed(write, instrument):
 def test_no_row_left(write, instrument):
     with pytest.raises(ResponseError, match=r"(?s)No row .* row 2: no answer to any item"):
         read(write(HEADER + "1,,,,,,,\n2,,,,,,,\n"), instrument, respondent="id")
+
+
+def test_no_row_left_of_a_long_file(write, instrument):
+    with pytest.raises(ResponseError) as caught:
+        read(write(HEADER + ",1,1,1,1,1,1,1\n" + "1,,,,,,,\n" * 9), instrument, respondent="id")
+    assert list(map(str, caught.value.problems)) == [
+        "row 2: no respondent id.",
+        "row 3 and others: no answer to any item, in 9 rows (first: row 3).",
+    ]
+
+
+def test_one_respondent_in_many_rows_is_one_short_line(write, instrument):
+    with pytest.raises(ResponseError, match=r"'1': occurs in rows 2, 3, 4 and 46 more. Keep one"):
+        read(write(HEADER + "1,1,1,1,1,1,1,1\n" * 49), instrument, respondent="id")
 
 
 def test_respondents_that_occur_twice_are_named(write, instrument):
@@ -175,6 +207,24 @@ def test_an_optional_item_may_have_no_column(write, instrument):
     path = write("id,a1,a2,a3,b1,b2,profession\n1,1,1,1,1,1,1\n")
     answers = read(path, replace(instrument, items=items), respondent="id")
     assert answers.frame["tenure"].isna().all()
+
+
+def test_names_match_whatever_their_unicode_form(write, instrument):
+    """ "Børneafd. å" typed on a Mac (NFD) was another unit than on Windows (NFC)."""
+    whole, parted = (unicodedata.normalize(form, "Åse") for form in ("NFC", "NFD"))
+    assert whole != parted
+    content = HEADER.replace("id", parted).replace("a1", parted + "1")
+    answers = read(
+        write(content + f"{parted},3,1,1,1,1,{parted},1\n"),
+        instrument,
+        respondent=whole,
+        columns={"a1": whole + "1"},
+        missing=[whole],
+    )
+    assert answers.frame[whole].tolist() == [whole]
+    assert answers.frame["a1"].tolist() == [3.0]
+    assert answers.frame["tenure"].isna().all()
+    assert answers.respondent == whole
 
 
 @pytest.mark.parametrize(

@@ -47,9 +47,17 @@ def test_trailing_blank_column_of_a_spreadsheet_is_dropped(write):
     ("content", "message"),
     [
         ("", "is empty"),
+        ('""', "is empty"),
+        ('""\n""\n', "is empty"),
+        ("sep=;\nid;x\n1;2\n", r"row 1: .*Delete the first line 'sep=;', and say .* is ';'"),
+        ('"sep=,"\r\nid,x\r\n1,2\r\n', r"row 1: is an instruction .* line 'sep=,'\."),
+        (
+            "id,x\n" + "1,2,3\n" * 9,
+            r"row 2 and others: 3 fields .* 2, in 9 rows \(first: row 2",
+        ),
         ("\ufeff \n\n", "is empty"),
         ("id,x\n", "a header and no rows"),
-        ("id;x\n1;2\n", r"separated by semicolons, not by commas.*delimiter=';'"),
+        ("id;x\n1;2\n", r"separated by semicolons, not by commas.*say that the delimiter is ';'"),
         ("id\tx\n1\t2\n", r"separated by tabs, not by commas"),
         ("id,x,id\n1,2,3\n", r"column 'id': 2 columns have this name"),
         ("id,,x\n1,2,3\n", r"column B: has no name"),
