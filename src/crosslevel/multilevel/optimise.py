@@ -21,6 +21,7 @@ DECREMENT = 1e-10  # of the criterion, whose unit is twice a log-likelihood
 SETTLED = 1e-12  # of a large model: a further step would move theta by 1e-6 standard errors
 NOISE = 1e-13  # relative error of one evaluation of the criterion
 SINGULAR = 1e-6  # standard deviation, in units of sigma and of a scaled predictor, tried as zero
+OPEN = 1e-2  # relative standard deviation above which a small gradient needs no certificate
 STEPS = 200
 HALVINGS = 24
 
@@ -190,6 +191,8 @@ def _opened(objective: Objective, optimum: Optimum) -> Floats | None:
     triangles = parameters.unpack(optimum.theta)
     for f, (T, M) in enumerate(zip(triangles, M_all, strict=True)):
         for block in _blocks(parameters, f):
+            if np.linalg.svd(T[np.ix_(block, block)], compute_uv=False).min() > OPEN:
+                continue
             inside = M[np.ix_(block, block)]
             values, vectors = np.linalg.eigh(inside)
             scale = max(float(np.abs(values).max()), 1e-300)

@@ -70,7 +70,7 @@ class SeveralObjective:
                 A_rr += dense(part.T @ part)
             A_ra += part.T @ S[p:, a].T
         flat = S[p:].reshape(len(S) - p, -1)
-        C = left(stats, T, left(stats, T, A_rr).T)
+        C = inside(stats, T, A_rr)
         C[np.diag_indices_from(C)] += 1.0
         root = _root(C)
         H = solve_triangular(root, left(stats, T, A_ra), lower=True, check_finite=False)
@@ -99,6 +99,16 @@ def left(stats: SeveralFactors, T: tuple[Floats, ...], matrix: Floats) -> Floats
         part = matrix[at].reshape(p, J, -1)
         result[at] = np.einsum("bd,bkm->dkm", t, part).reshape(p * J, -1)
     return result
+
+
+def inside(stats: SeveralFactors, T: tuple[Floats, ...], matrix: Floats) -> Floats:
+    """Return Lambda' times a symmetric (q, q) matrix times Lambda."""
+    if any(p > 1 for p, _ in stats.shapes):
+        return left(stats, T, left(stats, T, matrix).T)
+    t = np.repeat([triangle[0, 0] for triangle in T[1:]], [J for _, J in stats.shapes])
+    made = matrix * t
+    made *= t[:, None]
+    return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +225,7 @@ class SeveralEvaluation:
             for at, size, J in self._spans()
         )
         turned = tuple(t.T for t in self.T)
-        N_0 = left(stats, turned, left(stats, turned, inverse).T)
+        N_0 = inside(stats, turned, inverse)
         E = N_0 @ self.A_ra[:, :P]
         R = self.S[:p]
         D = tuple(
