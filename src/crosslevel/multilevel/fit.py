@@ -20,7 +20,12 @@ from crosslevel.multilevel.parameters import parameters
 from crosslevel.multilevel.result import MultilevelFit
 from crosslevel.multilevel.several import SeveralObjective
 from crosslevel.multilevel.start import moments, residual_variance
-from crosslevel.multilevel.statistics import OneFactor, one_factor, several_factors
+from crosslevel.multilevel.statistics import (
+    OneFactor,
+    SeveralFactors,
+    one_factor,
+    several_factors,
+)
 from crosslevel.multilevel.threads import one_blas_thread
 
 METHODS = ("reml", "ml")
@@ -157,7 +162,7 @@ def objective_of(design: Design, problem: Conditioned, *, reml: bool) -> tuple[O
     if len(factors) == 1:
         f = factors[0]
         single = one_factor(f.codes, f.J, Z=problem.Z[0], A=A)
-        _check_residual(single, f)
+        _check_residual(single, design)
         start = free.pack([_start(single)])
         return SingleObjective(single, free, reml), start
     order = tuple(sorted(range(len(factors)), key=lambda k: -factors[k].p * factors[k].J))
@@ -168,7 +173,7 @@ def objective_of(design: Design, problem: Conditioned, *, reml: bool) -> tuple[O
         Z=[problem.Z[k] for k in order],
         A=A,
     )
-    _check_residual(several.first, factors[order[0]])
+    _check_residual(several.first, design, several)
     sigma2 = residual_variance(several.first, _rank(several.first))
     triangles = [_start(several.first)] * len(factors)
     for k, f in enumerate(factors):
@@ -179,19 +184,29 @@ def objective_of(design: Design, problem: Conditioned, *, reml: bool) -> tuple[O
     return SeveralObjective(several, free, order, reml), free.pack(triangles)
 
 
-def _check_residual(statistics: OneFactor, factor: Factor) -> None:
-    """Raise when k coefficients per group and X can reproduce y: no maximum as sigma nears zero."""
-    sizes, n, P = np.bincount(factor.codes), statistics.n, statistics.P
-    values = np.linalg.eigvalsh(statistics.W[:P, :P]) if P else np.zeros(0)
-    within = int((values > 1e-9 * n).sum())
-    for k in range(1, factor.p + 1):
-        spanned = int(np.minimum(sizes, k).sum())
-        if spanned < n <= spanned + (within if k == factor.p else P - 1):
-            raise ModelError(
-                f"{n} rows in {factor.J} groups of '{factor.name}' are too few for {factor.p} "
-                f"random and {P} fixed coefficients: they can reproduce the outcome exactly, so "
-                "the likelihood has no maximum. Leave some coefficients out."
-            )
+def _check_residual(
+    statistics: OneFactor, design: Design, others: SeveralFactors | None = None
+) -> None:
+    """Raise when X and Z together reproduce any outcome: no maximum with sigma above zero."""
+    n, P = statistics.n, statistics.P
+    spanned = int((statistics.R[range(len(statistics.R)), range(len(statistics.R))] > 0).sum())
+    W, tolerance = statistics.W[:P, :P], 1e-13
+    if others is not None:
+        if spanned + len(others.W_rr) + P < n:
+            return
+        W_rx, tolerance = others.W_ra[:, :P], 1e-10
+        W = np.block([[others.W_rr, W_rx], [W_rx.T, W]])
+    if spanned + len(W) < n:
+        return
+    if spanned + int((np.linalg.eigvalsh(W) > tolerance * n).sum()) >= n:
+        parts = [
+            f"{f.p} random coefficient(s) in {f.J} groups of '{f.name}'" for f in design.factors
+        ]
+        raise ModelError(
+            f"{n} rows are too few for {', '.join(parts)} and {P} fixed coefficient(s): they can "
+            "reproduce any outcome exactly, so the likelihood has no maximum with a residual "
+            "variance above zero. Leave some coefficients out."
+        )
 
 
 def _check_size(design: Design, order: tuple[int, ...]) -> None:

@@ -2,9 +2,10 @@
 
 The criterion is smooth in T but every T with a zero column is a stationary point, so a zero is
 believed only with a certificate: M = d criterion / d Sigma positive semidefinite there. Otherwise
-the variance is opened along the direction of negative curvature. A fit that ends at a boundary is
-started once more from elsewhere and the lower end is kept. Convergence is judged by the Newton
-decrement g'H^-1 g, which no change of units alters.
+the variance is opened along the direction of negative curvature. The criterion can have several
+minima: small data, and fits that end at a boundary, are started again from elsewhere and the lowest
+end is kept. Convergence is judged by the Newton decrement g'H^-1 g, which no change of units
+alters.
 """
 
 from __future__ import annotations
@@ -24,6 +25,10 @@ SINGULAR = 1e-6  # standard deviation, in units of sigma and of a scaled predict
 OPEN = 1e-2  # relative standard deviation above which a small gradient needs no certificate
 STEPS = 200
 HALVINGS = 24
+SMALL = 80  # residual degrees of freedom up to which every fit is started from several places
+LARGE = 2000  # and above which even a fit at a boundary is started again from few
+ABOVE = "ends above another minimum"
+HOPELESS = 1e-2  # decrement from which a second start that is still higher is given up
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,27 +60,60 @@ class Optimum:
 
 
 def minimise(objective: Objective, start: Floats) -> Optimum:
-    """Return the minimum of a criterion, started at `start` and confirmed when at a boundary."""
+    """Return the lowest minimum found from `start` and, where there may be several, elsewhere."""
     best = _certified(objective, start)
-    if best.status != "converged":
-        other = np.where(objective.parameters.row == objective.parameters.column, 1.0, 0.0)
-        second = _certified(objective, other)
-        margin = 1e-9 * max(1.0, abs(best.profile.criterion))
-        if _rank(second) < _rank(best) or (
-            _rank(second) == _rank(best)
-            and second.profile.criterion < best.profile.criterion - margin
-        ):
-            best = second
+    settled = best.status == "converged"
+    for other in elsewhere(objective.parameters, best.profile.nn, settled=settled):
+        floor = np.inf if _rank(best) else best.profile.criterion
+        best = _lower(best, _certified(objective, other, floor=floor))
     return best
+
+
+def _lower(best: Optimum, other: Optimum) -> Optimum:
+    """Return the better of two ends: one that converged, then the lower; the first when equal."""
+    margin = 1e-9 * max(1.0, abs(best.profile.criterion))
+    if _rank(other) != _rank(best):
+        return min(best, other, key=_rank)
+    return other if other.profile.criterion < best.profile.criterion - margin else best
+
+
+def elsewhere(free: Parameters, nn: float, *, settled: bool) -> list[Floats]:
+    """Return further starts for `nn` residual degrees of freedom; none for an inner end of many.
+
+    All standard deviations 1, 0.1, 10, 1000 times sigma; correlations of either sign; one
+    coefficient large and all others small.
+    """
+    if settled and nn > SMALL:
+        return []
+    diagonal = free.row == free.column
+    one = diagonal.astype(float)
+    starts = [one]
+    if not diagonal.all():
+        first = np.where(diagonal, np.where(free.column == 0, 1.0, 0.3), 0.0)
+        starts += [first + ~diagonal, first - ~diagonal]
+    if nn > LARGE:
+        return starts
+    starts += [0.1 * one, 10.0 * one, 1e3 * one]
+    for k in np.flatnonzero(diagonal) if diagonal.sum() > 1 else ():
+        for size in (3.0, 1e3):
+            alone = 0.03 * one
+            alone[k] = size
+            starts.append(alone)
+    return starts
 
 
 def _rank(optimum: Optimum) -> bool:
     return optimum.status == "not converged"
 
 
-def _certified(objective: Objective, start: Floats) -> Optimum:
-    """Descend, set tiny variances to zero, and open again what the certificate rejects."""
-    optimum = _descend(objective, start, ())
+def _certified(objective: Objective, start: Floats, *, floor: float = np.inf) -> Optimum:
+    """Descend, set tiny variances to zero, and open again what the certificate rejects.
+
+    A descent that will not come below `floor` is given up as not converged.
+    """
+    optimum = _descend(objective, start, (), floor)
+    if optimum.reason == ABOVE:
+        return optimum
     for _ in range(6):
         optimum = _snapped(objective, optimum)
         opened = _opened(objective, optimum)
@@ -89,8 +127,10 @@ def _certified(objective: Objective, start: Floats) -> Optimum:
     return replace(optimum, singular=singular)
 
 
-def _descend(objective: Objective, theta: Floats, log: tuple[Step, ...]) -> Optimum:
-    """Take Newton steps until the decrement is small."""
+def _descend(
+    objective: Objective, theta: Floats, log: tuple[Step, ...], floor: float = np.inf
+) -> Optimum:
+    """Take Newton steps until the decrement is small, or no longer promises to pass the floor."""
     here, reason = objective.at(theta), f"no convergence in {STEPS} steps"
     steps, status = list(log), "not converged"
     derivatives = here.derivatives()
@@ -98,6 +138,9 @@ def _descend(objective: Objective, theta: Floats, log: tuple[Step, ...]) -> Opti
         direction, decrement, curved = _direction(derivatives)
         if decrement < SETTLED and not (curved or derivatives.exact):
             status, reason = "converged", ""
+            break
+        if decrement < HOPELESS and not curved and here.profile.criterion - 10 * decrement > floor:
+            reason = ABOVE
             break
         radius = max(1.0, 2.0 * float(np.abs(theta).max(initial=0.0)))
         direction *= min(1.0, radius / max(float(np.abs(direction).max(initial=0.0)), 1e-300))
@@ -111,9 +154,14 @@ def _descend(objective: Objective, theta: Floats, log: tuple[Step, ...]) -> Opti
         theta, here, length = found
         steps.append(Step(here.profile.criterion, decrement, length))
         derivatives = here.derivatives()
-        if decrement < DECREMENT and not curved:
-            status, reason = "converged", ""
-            break
+        if decrement < DECREMENT:
+            beside = _beside(objective, theta, derivatives, here.profile) if curved else None
+            if beside is None:
+                status, reason = "converged", ""
+                break
+            theta, here = beside
+            steps.append(Step(here.profile.criterion, decrement, 0.0, "left a saddle"))
+            derivatives = here.derivatives()
     return Optimum(theta, here, derivatives, status, reason, (), tuple(steps))
 
 
@@ -131,6 +179,20 @@ def _direction(derivatives: Derivatives) -> tuple[Floats, float, bool]:
         float((along * along / size).sum()),
         bool(values.min() < -1e-6 * top),
     )
+
+
+def _beside(
+    objective: Objective, theta: Floats, derivatives: Derivatives, profile: Profile
+) -> tuple[Floats, Evaluation] | None:
+    """Return a lower point along the direction in which H curves downwards most, or None."""
+    downwards = np.linalg.eigh(derivatives.hessian)[1][:, 0]
+    noise = NOISE * max(1.0, abs(profile.criterion))
+    for size in (1.0, -1.0, 0.1, -0.1, 1e-2, -1e-2, 1e-3, -1e-3):
+        trial = theta + size * downwards
+        found = objective.at(trial)
+        if found.profile.criterion < profile.criterion - noise:
+            return trial, found
+    return None
 
 
 def _line_search(

@@ -107,7 +107,8 @@ def test_likelihood_without_a_maximum(random: str) -> None:
     frame = pd.DataFrame({"y": rng.normal(size=10), "x": rng.normal(size=10), "g": g})
     frame["z"], frame["h"] = rng.normal(size=10), [0, 1] * 5
     message = _message(f"y ~ x + z + {random}", frame)
-    assert "10 rows in 8 groups of 'g' are too few" in message
+    assert "10 rows are too few for" in message
+    assert "in 8 groups of 'g'" in message
     assert "the likelihood has no maximum" in message
 
 
