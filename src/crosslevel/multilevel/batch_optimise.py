@@ -1,8 +1,9 @@
 """Newton's method on many responses at once, with the safeguards of `optimise`.
 
 All responses step together and leave when they have converged. Tiny variances are tried as exactly
-zero; a fit at a boundary needs its certificate (M positive semidefinite) and is confirmed from a
-second start. What this cannot settle goes to the ordinary optimiser, one by one.
+zero; a fit at a boundary needs its certificate (M positive semidefinite). Small data and fits at a
+boundary are started again from where the ordinary optimiser starts them again. What this cannot
+settle goes to the ordinary optimiser, one by one.
 """
 
 from __future__ import annotations
@@ -20,7 +21,14 @@ from crosslevel.multilevel.batch_objective import (
 )
 from crosslevel.multilevel.coding import Floats
 from crosslevel.multilevel.objective import SingleObjective
-from crosslevel.multilevel.optimise import DECREMENT, NOISE, SINGULAR, minimise
+from crosslevel.multilevel.optimise import (
+    DECREMENT,
+    HOPELESS,
+    NOISE,
+    SINGULAR,
+    elsewhere,
+    minimise,
+)
 from crosslevel.multilevel.parameters import Parameters
 from crosslevel.multilevel.start import moments, residual_variance
 from crosslevel.multilevel.statistics import OneFactor
@@ -33,6 +41,7 @@ STEPS = 60
 STATUSES = ("converged", "boundary", "not converged")
 CONVERGED, BOUNDARY, OPEN = range(3)
 NEGATIVE = 1e-7  # eigenvalue of M, relative to its size, that refutes a zero variance
+OPENING = 0.3  # length of the first step off a saddle, in units of theta
 SHORTEST = 1e-9  # share of a step below which there is no way down
 CURVED = 1e-6  # eigenvalue of the Hessian, relative to the largest, that counts as downwards
 
@@ -54,18 +63,23 @@ class BatchOptimum:
 def minimise_batch(objective: BatchObjective, start: Floats) -> BatchOptimum:
     """Return the minima of many criteria, started at `start`, (B, K) or (1, K) for all."""
     best = _certified(objective, start)
-    again = np.flatnonzero(best.status == BOUNDARY)
-    if len(again):
-        free = objective.parameters
-        other = np.where(free.row == free.column, 1.0, 0.0)
-        second = _certified(objective.take(again), other[None])
-        first = best.profile.criterion[again]
-        margin = 1e-9 * np.maximum(1.0, np.abs(first))
-        lower = second.profile.criterion < first - margin
-        _put(best, again[lower], second, np.flatnonzero(lower))
+    for settled in (False, True):
+        at = np.flatnonzero(best.status == (CONVERGED if settled else BOUNDARY))
+        for other in elsewhere(objective.parameters, objective.nn, settled=settled):
+            if len(at):
+                floor = best.profile.criterion[at]
+                _improve(best, at, _certified(objective.take(at), other[None], floor))
     for b in np.flatnonzero(best.status == OPEN):
         _settle(objective, best, np.array([b]))
     return best
+
+
+def _improve(best: BatchOptimum, at: Indices, second: BatchOptimum) -> None:
+    """Keep the ends of a second start that lie lower."""
+    first = best.profile.criterion[at]
+    margin = 1e-9 * np.maximum(1.0, np.abs(first))
+    lower = (second.profile.criterion < first - margin) & (second.status != OPEN)
+    _put(best, at[lower], second, np.flatnonzero(lower))
 
 
 def _settle(objective: BatchObjective, optimum: BatchOptimum, at: Indices) -> None:
@@ -103,9 +117,11 @@ def _copy(into: DataclassInstance, at: Indices, source: DataclassInstance, chose
         getattr(into, field.name)[at] = getattr(source, field.name)[chosen]
 
 
-def _certified(objective: BatchObjective, start: Floats) -> BatchOptimum:
+def _certified(
+    objective: BatchObjective, start: Floats, floor: Floats | None = None
+) -> BatchOptimum:
     """Descend, set tiny variances to zero, and check the certificate of those at a boundary."""
-    optimum = _descend(objective, start)
+    optimum = _descend(objective, start, floor)
     T = objective.triangles(optimum.theta)
     values = np.linalg.svd(T, compute_uv=False) if T.shape[1] > 1 else np.abs(T[:, :, 0])
     tiny = values <= SINGULAR * np.maximum(1.0, values.max(axis=1, keepdims=True) * 1e-3)
@@ -168,6 +184,7 @@ class _Walk:
     step: Floats
     slope: Floats
     last: npt.NDArray[np.bool_]
+    promise: Floats
     length: Floats
 
     def take(self, chosen: npt.NDArray[np.bool_]) -> _Walk:
@@ -175,8 +192,11 @@ class _Walk:
         return _Walk(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
 
-def _descend(objective: BatchObjective, start: Floats) -> BatchOptimum:
-    """Take Newton steps, all responses together, until each decrement is small."""
+def _descend(objective: BatchObjective, start: Floats, floor: Floats | None) -> BatchOptimum:
+    """Take Newton steps, all responses together, until each decrement is small.
+
+    A response that no longer promises to come below its `floor` (B,) is left open.
+    """
     B = len(objective.statistics)
     profile, derivatives = objective.at(start)
     theta = np.broadcast_to(start, (B, start.shape[1])).copy()
@@ -184,6 +204,8 @@ def _descend(objective: BatchObjective, start: Floats) -> BatchOptimum:
     directions = _directions(theta, derivatives)
     walk = _Walk(np.arange(B), theta.copy(), profile.criterion.copy(), *directions, np.ones(B))
     for _ in range(STEPS):
+        if floor is not None:
+            walk = walk.take(walk.criterion - walk.promise <= floor[walk.at])
         if walk.last.any():
             _finish(objective, result, walk.take(walk.last))
             walk = walk.take(~walk.last)
@@ -215,7 +237,7 @@ def _stepped(active: BatchObjective, result: BatchOptimum, walk: _Walk) -> _Walk
     result.theta[walk.at[moved]] = trial[moved]
     _copy(result.profile, walk.at[moved], profile, moved)
     _copy(result.derivatives, walk.at[moved], derivatives, moved)
-    step, slope, last = _directions(trial, derivatives)
+    step, slope, last, promise = _directions(trial, derivatives)
     after = _Walk(
         at=walk.at,
         theta=np.where(accepted[:, None], trial, walk.theta),
@@ -223,6 +245,7 @@ def _stepped(active: BatchObjective, result: BatchOptimum, walk: _Walk) -> _Walk
         step=np.where(accepted[:, None], step, walk.step),
         slope=np.where(accepted, slope, walk.slope),
         last=accepted & last,
+        promise=np.where(accepted, promise, walk.promise),
         length=np.where(accepted, 1.0, 0.5 * walk.length),
     )
     return after.take(after.length > SHORTEST)
@@ -234,8 +257,11 @@ def _noise(criterion: Floats) -> Floats:
 
 def _directions(
     theta: Floats, derivatives: BatchDerivatives
-) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
-    """Return the damped Newton steps on |H|, their slopes, and whose step is the last."""
+) -> tuple[Floats, Floats, npt.NDArray[np.bool_], Floats]:
+    """Return damped Newton steps on |H|, their slopes, whose step is the last, the fall to come.
+
+    At a saddle, where there is no gradient left, the step goes along the negative curvature.
+    """
     g = derivatives.gradient
     values, vectors = np.linalg.eigh(np.nan_to_num(derivatives.hessian))
     top = np.abs(values).max(axis=1, keepdims=True)
@@ -245,5 +271,11 @@ def _directions(
     radius = np.maximum(1.0, 2.0 * np.abs(theta).max(axis=1))
     step *= np.minimum(1.0, radius / np.maximum(np.abs(step).max(axis=1), 1e-300))[:, None]
     decrement = (along * along / size).sum(axis=1)
-    upwards = values[:, 0] >= -CURVED * top[:, 0]
-    return step, (g * step).sum(axis=1), (decrement < DECREMENT) & upwards
+    curved = values[:, 0] < -CURVED * top[:, 0]
+    slope = (g * step).sum(axis=1)
+    saddle = np.flatnonzero(curved & (decrement < DECREMENT))
+    if len(saddle):
+        step[saddle] = OPENING * vectors[saddle, :, 0]
+        slope[saddle] = 0.5 * OPENING**2 * values[saddle, 0]
+    promise = np.where(curved | (decrement > HOPELESS), np.inf, 10.0 * decrement)
+    return step, slope, (decrement < DECREMENT) & ~curved, promise

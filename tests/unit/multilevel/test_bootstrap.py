@@ -79,12 +79,12 @@ def test_replicates_are_fits_of_the_simulated_outcomes(model: MultilevelFit) -> 
 
 def test_workers_do_not_change_the_numbers(model: MultilevelFit) -> None:
     seen: list[tuple[int, int]] = []
-    one = bootstrap(model, 600, seed=4, progress=lambda done, total: seen.append((done, total)))
-    two = bootstrap(model, 600, seed=4, n_jobs=2)
+    one = bootstrap(model, 300, seed=4, progress=lambda done, total: seen.append((done, total)))
+    two = bootstrap(model, 300, seed=4, n_jobs=2)
     np.testing.assert_array_equal(one.beta, two.beta)
     np.testing.assert_array_equal(one.components, two.components)
     np.testing.assert_array_equal(one.beta[:50], bootstrap(model, 50, seed=4).beta)
-    assert seen == [(256, 600), (512, 600), (600, 600)]
+    assert seen == [(256, 300), (300, 300)]
 
 
 def test_tables(model: MultilevelFit) -> None:
@@ -121,7 +121,7 @@ def test_intervals_have_the_rows_of_the_other_methods() -> None:
 
 def test_p_value_inverts_the_interval(model: MultilevelFit) -> None:
     """A limit of the interval is zero exactly where the p-value meets one minus the level."""
-    made = bootstrap(model, 999, seed=4)
+    made = bootstrap(model, 499, seed=4)
     row = made.tidy().iloc[1]
     level = 1.0 - row["p_value"]
     for interval in ("percentile", "basic"):
