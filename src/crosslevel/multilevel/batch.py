@@ -33,7 +33,7 @@ from crosslevel.multilevel.threads import one_blas_thread
 
 START = 0.1  # smallest relative standard deviation to start from: a zero would never be left
 BLOCK = 32  # responses whose statistics are made in one pass with several factors
-CACHE = 12_000  # groups times responses that step together; more would leave the cache
+CACHE = 24_000  # groups times responses that step together; more would leave the cache
 
 
 @dataclass(frozen=True, slots=True)
