@@ -193,7 +193,10 @@ def _chunk(model: MultilevelFit, shared: SharedDesign, Y: Floats, theta: Floats,
         df=found.beta
         if df == "none"
         else satterthwaite(
-            found, optimum.derivatives, basis=model.problem.basis.B, nn=objective.nn
+            found,
+            objective.at(optimum.theta)[1],  # those of the optimum are one step older
+            basis=model.problem.basis.B,
+            nn=objective.nn,
         ),
     )
 

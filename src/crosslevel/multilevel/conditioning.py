@@ -141,7 +141,8 @@ def _predictors(design: Design, root: Floats | None) -> tuple[Floats, Basis]:
     shift = centre * np.diag(B)
     if P and design.names[0] == INTERCEPT:
         B[0, 1:] -= shift[1:]
-    scaled = X * np.diag(B)[:, None] - shift[:, None]
+    scaled = X - centre[:, None]
+    scaled *= np.diag(B)[:, None]
     weighted = scaled if root is None else scaled * root
     R = weighted @ weighted.T / X.shape[1]
     try:
@@ -183,8 +184,8 @@ def _centre_and_size(
     centre = np.zeros(len(X))
     if len(X) and names[0] == INTERCEPT:
         centre[1:] = np.average(X[1:], axis=1, weights=weights) if len(X) > 1 else 0.0
-    deviation = X - centre[:, None]
-    size = np.sqrt(np.einsum("pn,pn->p", deviation, deviation) / n)
+    deviations = (row - middle for row, middle in zip(X, centre, strict=True))
+    size = np.sqrt(np.array([float(d @ d) for d in deviations]) / n)
     size[size <= 1e-13 * np.abs(centre)] = 0.0
     return centre, size
 
@@ -197,19 +198,21 @@ def _random(factor: Factor, weights: Floats | None) -> tuple[Floats, Floats]:
     for block in dict.fromkeys(factor.blocks):
         at = [k for k, b in enumerate(factor.blocks) if b == block]
         names = tuple(factor.names[k] for k in at)
-        centre, size = _centre_and_size(factor.Z[at], names, weights)
+        whole = slice(at[0], at[-1] + 1)
+        centre, size = _centre_and_size(factor.Z[whole], names, weights)
         if (size <= 0).any():
             name = names[int(np.flatnonzero(size <= 0)[0])]
             raise ModelError(
                 f"The random coefficient '{name}' of '{factor.name}' has no variation."
             )
-        Z[at] = (factor.Z[at] - centre[:, None]) / size[:, None]
+        np.subtract(factor.Z[whole], centre[:, None], out=Z[whole])
+        Z[whole] /= size[:, None]
         back[at, at] = 1.0 / size
         if names[0] == INTERCEPT:
             back[at[0], at[1:]] = -(centre / size)[1:]
         if len(at) > 1 + (names[0] == INTERCEPT):
-            turn = _whitening(Z[at])
-            Z[at] = turn @ Z[at]
+            turn = _whitening(Z[whole])
+            Z[whole] = turn @ Z[whole]
             back[:, at] = back[:, at] @ turn.T
     return Z, back
 
