@@ -244,7 +244,7 @@ def _factor(
         columns=terms[0].groups,
         levels=levels,
         codes=codes,
-        Z=np.concatenate([Z for _, Z in parts]),
+        Z=parts[0][1] if len(parts) == 1 else np.concatenate([Z for _, Z in parts]),
         names=tuple(name for names, _ in parts for name in names),
         blocks=tuple(k for k, (names, _) in enumerate(parts) for _ in names),
     )

@@ -106,7 +106,7 @@ def inside(stats: SeveralFactors, T: tuple[Floats, ...], matrix: Floats) -> Floa
     if any(p > 1 for p, _ in stats.shapes):
         return left(stats, T, left(stats, T, matrix).T)
     t = np.repeat([triangle[0, 0] for triangle in T[1:]], [J for _, J in stats.shapes])
-    made = matrix * t
+    made: Floats = matrix * t
     made *= t[:, None]
     return made
 

@@ -176,26 +176,33 @@ def several_factors(
 
 def _eliminate(codes: Codes, J: int, Z: Floats, A: Floats) -> tuple[OneFactor, Floats, Floats]:
     """Return statistics, the orthonormal columns Q (p, n) and the residuals of A (m, n)."""
-    p = len(Z)
+    p, n = Z.shape
     R = np.zeros((p, p, J))
     c = np.empty((len(A), p, J))
-    Q = np.array(Z)
+    Q, residual, buffer = np.array(Z), np.array(A), np.empty(n)
+
+    def taken(row: Floats, a: int) -> Floats:
+        """Return the sums of row times Q_a per group, and take that part out of the row."""
+        np.multiply(row, Q[a], out=buffer)
+        sums: Floats = np.bincount(codes, weights=buffer, minlength=J).astype(float, copy=False)
+        np.take(sums, codes, out=buffer, mode="clip")
+        np.multiply(buffer, Q[a], out=buffer)
+        row -= buffer
+        return sums
+
     for a in range(p):
-        norm2 = np.bincount(codes, weights=Q[a] * Q[a], minlength=J)
+        norm2 = np.bincount(codes, weights=np.multiply(Q[a], Q[a], out=buffer), minlength=J)
         whole = norm2 if a == 0 else norm2 + np.einsum("bj,bj->j", R[:a, a], R[:a, a])
         present = norm2 > DEFICIENT * whole
         R[a, a] = np.where(present, np.sqrt(norm2), 0.0)
         inverse = np.divide(1.0, R[a, a], out=np.zeros(J), where=present)
-        Q[a] *= inverse[codes]
+        Q[a] *= np.take(inverse, codes, out=buffer, mode="clip")
         for b in range(a + 1, p):
-            R[a, b] = np.bincount(codes, weights=Q[a] * Q[b], minlength=J)
-            Q[b] -= Q[a] * R[a, b][codes]
-    residual = np.array(A)
+            R[a, b] = taken(Q[b], a)
     for k in range(len(A)):
         for a in range(p):
-            c[k, a] = np.bincount(codes, weights=Q[a] * residual[k], minlength=J)
-            residual[k] -= Q[a] * c[k, a][codes]
-    return OneFactor(R, c, residual @ residual.T, A.shape[1]), Q, residual
+            c[k, a] = taken(residual[k], a)
+    return OneFactor(R, c, residual @ residual.T, n), Q, residual
 
 
 def _pairs(first: Codes, second: Codes, J: int) -> tuple[Codes, Codes]:
