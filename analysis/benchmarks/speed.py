@@ -30,10 +30,10 @@ from speed_page import Measured, page
 HERE = Path(__file__).parent
 PROGRAMS = ("crosslevel", "lme4", "mixedlm", "statsmodels")
 ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
-RUNS, LONG_RUNS, LONG = 5, 3, 5.0  # a call over LONG seconds runs LONG_RUNS times
+RUNS = ((5.0, 5), (60.0, 3), (float("inf"), 1))  # a call of under 5 s runs 5 times, and so on
 SPAN, MOST = 0.25, 40  # a run repeats a short call for SPAN seconds, MOST times at most
 WAITING = 0.03  # share of a run spent waiting for a processor, from which it is repeated
-PATIENCE = 4  # times as many runs as wanted, until the least disturbed are taken
+PATIENCE = 3  # times as many runs as wanted, until the least disturbed are taken
 SEED = 20260301
 
 
@@ -63,7 +63,7 @@ class Program:
 
     @property
     def wanted(self) -> int:
-        return LONG_RUNS if self.first > LONG else RUNS
+        return next(runs for under, runs in RUNS if self.first < under)
 
     @property
     def settled(self) -> bool:

@@ -14,8 +14,9 @@ WORSE = 0.01  # deviance units above the lowest criterion from which an answer c
 OFF = 0.01  # relative error of degrees of freedom against pbkrtest, likewise
 METHOD = (
     "Whole call from formula and frame; one process per program, taking turns on the same data; "
-    "BLAS on one thread. Medians of 5 runs (of 3 where a call takes over 5 s); a run repeats a "
-    "short call for a quarter of a second. What counts is the ratio in one run."
+    "BLAS on one thread. Medians of 5 runs (of 3 where a call takes over 5 s, one run where it "
+    "takes over a minute); a run repeats a short call for a quarter of a second. What counts is "
+    "the ratio in one run."
 )
 LEGEND = (
     "Times crosslevel: how many times the time of crosslevel. Criterion: REML criterion above the "
