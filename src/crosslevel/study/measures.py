@@ -135,6 +135,8 @@ def _scale(
         "version": instrument.version,
         "audience": instrument.audience,
         "role": scale.role,
+        "method": scale.method,
+        "validation": " ".join(instrument.validation.split()),
         "n_items": answers.shape[1],
         "n": int(scores.notna().sum()),
         "mean": scores.mean(),

@@ -19,9 +19,9 @@ COLUMNS = {
     "flow": "level stage n lost reason",
     "flow_units": "unit hospital invited responded linked analysed response_rate "
     "managers_invited managers_responded",
-    "scales": "scale label instrument version audience role n_items n mean std_dev minimum maximum "
-    "alpha alpha_low alpha_high icc1 icc1_low icc1_high icc2 rwg_median rwg_share_070 "
-    "design_effect groups mean_size",
+    "scales": "scale label instrument version audience role method validation n_items n mean "
+    "std_dev minimum maximum alpha alpha_low alpha_high icc1 icc1_low icc1_high icc2 rwg_median "
+    "rwg_share_070 design_effect groups mean_size",
     "items": "scale item text reversed n missing mean std_dev item_total alpha_if_dropped",
     "descriptives": "variable label level category n mean std_dev minimum maximum share",
     "correlations": "level variable other estimate n conf_low conf_high label other_label",
