@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import sys
 import time
 import warnings
 from collections import Counter
@@ -239,7 +240,12 @@ def check_refusal(verdict: Verdict) -> Verdict:
 
 def verdicts(seed: int, numbers: Iterable[int]) -> list[Verdict]:
     """Return the verdicts on data sets of one seed."""
-    return [check_refusal(judge(draw(number, seed))) for number in numbers]
+    found = []
+    for number in numbers:
+        found.append(check_refusal(judge(draw(number, seed))))
+        if found[-1].wrong:
+            print(f"{number}: {found[-1].wrong}", file=sys.stderr, flush=True)
+    return found
 
 
 def report(found: list[Verdict], seed: int, seconds: float) -> str:

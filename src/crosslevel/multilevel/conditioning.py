@@ -6,7 +6,7 @@ whose columns are centred and of unit size; B, b0 and the maps of Z take the res
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import solve_triangular
@@ -19,6 +19,7 @@ ALIASED = (
     1e-7  # share of a column's length that earlier columns leave over (as lme4's qr tolerance)
 )
 COLLINEAR = 1e-6  # share of a random column that others leave over; below it, it stays as it is
+CANCELS = 1e-2  # share of y's variation within groups left by X; below it y is taken closer first
 DOUBTFUL = 1e-4  # below this the columns are orthogonalised twice over instead of only scaled
 
 
@@ -91,6 +92,23 @@ def condition(design: Design) -> Conditioned:
         start=basis.B @ coefficients,
         scale=scale,
         log_weights=0.0 if design.weights is None else float(np.log(design.weights).sum()),
+    )
+
+
+def closer(problem: Conditioned, W: Floats) -> Conditioned | None:
+    """Return the problem with y less its regression within groups, or None when nothing is gained.
+
+    W = [X y]'[X y] within groups. Where units differ much more than their members, the slopes of
+    all rows leave y with within-group variation that only cancels later, digit by digit.
+    """
+    P = len(W) - 1
+    step = np.linalg.pinv(W[:P, :P], rcond=1e-10, hermitian=True) @ W[:P, P]
+    if W[P, P] - W[P, :P] @ step > CANCELS * W[P, P]:
+        return None
+    return replace(
+        problem,
+        y=problem.y - step @ problem.X,
+        start=problem.start + problem.scale * (problem.basis.B @ step),
     )
 
 

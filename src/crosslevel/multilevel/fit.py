@@ -10,7 +10,7 @@ import pandas as pd
 
 from crosslevel.errors import FormulaError, ModelError, NotConvergedWarning, Problem
 from crosslevel.multilevel.coding import Floats
-from crosslevel.multilevel.conditioning import Conditioned, condition, lower
+from crosslevel.multilevel.conditioning import Conditioned, closer, condition, lower
 from crosslevel.multilevel.design import Design, Factor, build
 from crosslevel.multilevel.estimates import Estimates
 from crosslevel.multilevel.formula import parse
@@ -109,11 +109,23 @@ def fit(
 
 def fit_design(design: Design, *, method: str) -> MultilevelFit:
     """Return the fit of a design that is known to be sound, such as a part of a fitted one."""
-    problem = condition(design)
-    objective, start = objective_of(design, problem, reml=method == "reml")
+    problem, reml = condition(design), method == "reml"
+    objective, start = objective_of(design, problem, reml=reml)
+    W = _first(objective).W
+    if nearer := closer(problem, W):
+        problem = nearer
+        objective, start = objective_of(design, problem, reml=reml)
     optimum = minimise(objective, start)
     estimates = _estimates(design, problem, objective, optimum)
     return MultilevelFit(design, estimates, objective, problem, optimum, method)
+
+
+def _first(objective: Objective) -> OneFactor:
+    """Return the statistics of the factor that is eliminated."""
+    if isinstance(objective, SeveralObjective):
+        return objective.statistics.first
+    assert isinstance(objective, SingleObjective)  # noqa: S101
+    return objective.statistics
 
 
 def _check_choice(name: str, value: str, allowed: Sequence[str]) -> None:

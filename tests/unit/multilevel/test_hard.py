@@ -98,3 +98,32 @@ def test_nearly_collinear_random_slopes(seed: int) -> None:
     other = fit("y ~ x + z + (x + z | g)", frame, method="ml")
     assert other.criterion == pytest.approx(plain.criterion, abs=1e-6)
     assert other.status == plain.status
+
+
+def _same_fit(plain: MultilevelFit, other: MultilevelFit, moved: float, unit: float) -> None:
+    """Criterion to 1e-8 after the change of units; slopes to 1e-5 standard errors."""
+    assert other.criterion - moved == pytest.approx(plain.criterion, abs=1e-8, rel=1e-12)
+    assert other.status == plain.status
+    a, b = plain.tidy(df="normal").iloc[1:], other.tidy(df="normal").iloc[1:]
+    assert (np.abs(b["estimate"] / unit - a["estimate"]) <= 1e-5 * a["std_error"]).all()
+    np.testing.assert_allclose(b["std_error"] / unit, a["std_error"], rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", sorted(HARD))
+def test_rows_groups_and_units_do_not_matter(name: str) -> None:
+    """Rows in another order, groups under other names, the outcome in another unit and origin.
+
+    The criterion of h8 (units differ 10,000 times more than their members) once moved by 8.6e-8.
+    """
+    entry = HARD[name]
+    frame = hard(entry["dataset"])
+    outcome = entry["formula"].split("~")[0].strip()
+    plain = fit(entry["formula"], frame)
+    shuffled = frame.sample(frac=1.0, random_state=11)
+    for column in {c for factor in plain.design.factors for c in factor.columns}:
+        shuffled[column] = "g" + shuffled[column].astype("str").str[::-1] + "x"
+    _same_fit(plain, fit(entry["formula"], shuffled), 0.0, 1.0)
+    unit = 2.0**-10
+    moved = 2.0 * np.log(unit) * (plain.design.n - len(plain.estimates.beta))
+    far = frame.assign(**{outcome: (frame[outcome] - frame[outcome].mean().round()) * unit})
+    _same_fit(plain, fit(entry["formula"], far), moved, unit)
