@@ -50,13 +50,32 @@ def grouping(columns: list[pd.Series]) -> Grouping:
     first, *rest = [_one(column) for column in columns]
     for other in rest:
         width = max(len(other.levels), 1)
-        joint = np.where(
-            (first.codes < 0) | (other.codes < 0), -1, first.codes * width + other.codes
+        codes, used = _nested(first.codes, other.codes, width) or _joint(
+            first.codes, other.codes, width
         )
-        codes, used = compress(joint)
         parts = tuple(part[used // width] for part in first.levels.parts)
         first = Grouping(codes, Levels((*parts, other.levels.parts[0][used % width])))
     return first
+
+
+def _joint(first: Codes, second: Codes, width: int) -> tuple[Codes, Codes]:
+    """Return codes of the pairs present (-1 where either is missing), and the pairs as numbers."""
+    return compress(np.where((first < 0) | (second < 0), -1, first * width + second))
+
+
+def _nested(first: Codes, second: Codes, width: int) -> tuple[Codes, Codes] | None:
+    """Return the same without a pass over the pairs when each second code has one first code."""
+    if not len(first) or first.min() < 0 or second.min() < 0:
+        return None
+    partner = np.zeros(width, dtype=np.intp)
+    partner[second] = first
+    if not (partner[second] == first).all():
+        return None
+    pairs = partner * width + np.arange(width)
+    order = np.argsort(pairs)
+    rank = np.empty(width, dtype=np.intp)
+    rank[order] = np.arange(width)
+    return rank[second], pairs[order]
 
 
 def compress(values: npt.NDArray[np.intp]) -> tuple[Codes, Codes]:
