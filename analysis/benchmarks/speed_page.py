@@ -15,8 +15,9 @@ OFF = 0.01  # relative error of degrees of freedom against pbkrtest, likewise
 METHOD = (
     "Whole call from formula and frame; one process per program, taking turns on the same data; "
     "BLAS on one thread. Medians of 5 runs (of 3 where a call takes over 5 s, one run where it "
-    "takes over a minute); a run repeats a short call for a quarter of a second. What counts is "
-    "the ratio in one run."
+    "takes over a minute); a run repeats a short call for a quarter of a second. Time "
+    "spent waiting for a processor, as Linux counts it, is taken off. What counts is the ratio in "
+    "one run."
 )
 LEGEND = (
     "Times crosslevel: how many times the time of crosslevel. Criterion: REML criterion above the "
@@ -35,9 +36,9 @@ REFITS = (
 class Measured:
     """What one program needed for one case.
 
-    `seconds`: one per run, the median of its `calls`; `waiting`: the largest share of a run spent
-    waiting for a processor; `memory`: MB above the loaded data at the first call; `values`: the
-    criteria, or the degrees of freedom.
+    `seconds`: one per run, the mean of its `calls` less the time spent waiting for a processor;
+    `waiting`: the largest share of a run spent so; `memory`: MB above the loaded data at the first
+    call; `values`: the criteria, or the degrees of freedom.
     """
 
     case: str
@@ -165,8 +166,9 @@ def page(found: Sequence[Measured]) -> str:
         "## Floors",
         floors(found),
         "## Machine and versions",
-        f"{machine()}. Load average {min(loads):.1f} to {max(loads):.1f}, mostly other work; no "
-        f"run shown waited for a processor for more than {100 * waited:.1f} % of its time.",
+        f"{machine()}. Load average {min(loads):.1f} to {max(loads):.1f}, mostly other work, which "
+        f"also slows what it does not stop; runs waited for a processor for up to "
+        f"{100 * waited:.0f} % of their time.",
         f"{listed}. R with its reference BLAS, NumPy with OpenBLAS.",
     ]
     return "\n\n".join(parts) + "\n"
