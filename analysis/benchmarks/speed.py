@@ -33,7 +33,7 @@ ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAY
 RUNS = ((5.0, 5), (60.0, 3), (float("inf"), 1))  # a call of under 5 s runs 5 times, and so on
 SPAN, MOST = 0.25, 40  # a run repeats a short call for SPAN seconds, MOST times at most
 WAITING = 0.03  # share of a run spent waiting for a processor, from which it is repeated
-PATIENCE = 3  # times as many runs as wanted, until the least disturbed are taken
+PATIENCE = 2  # times as many runs as wanted, until the least disturbed are taken
 SEED = 20260301
 
 
