@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,10 @@ PERCEIVED = {
     "within(perceived_reward_control, unit)": "Perceived reward and control use, within units",
     "between(perceived_reward_control, unit)": "Perceived reward and control use, between units",
 }
-REFERENCE = "Standard normal distribution. Nothing corrects for the number of groups."
+REFERENCE = (
+    "t distribution with Kenward-Roger degrees of freedom. They, and the standard errors, correct "
+    "for the number of groups."
+)
 UNIT_NAMES = [f"unit-{n:03d}" for n in range(1, 61)]
 
 
@@ -57,7 +61,40 @@ def write_build(study: Path, *, seed: int = 1, simulated: bool = True) -> Path:
     (study / "build" / "values.json").write_text(json.dumps(values), encoding="utf-8")
     manifest = _manifest(data, seed=seed, simulated=simulated)
     (study / "build" / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    sealed(study)
     return study
+
+
+def sealed(study: Path, **changes: Any) -> Path:
+    """Write the fingerprints of a build as it stands, as a run does last; `changes` to the rest."""
+    build = study / "build"
+    manifest = json.loads((build / "manifest.json").read_text(encoding="utf-8")) | changes
+    files = [build / "values.json", *sorted((build / "tables").glob("*.parquet"))]
+    manifest["outputs"] = [
+        {
+            "path": path.relative_to(build).as_posix(),
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        }
+        for path in files
+    ]
+    (build / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    return study
+
+
+def edited(study: Path, name: str, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    """Change one table of a build, as if the run had written it so."""
+    path = study / "build" / "tables" / f"{name}.parquet"
+    change(pd.read_parquet(path)).to_parquet(path, index=False)
+    sealed(study)
+
+
+def valued(study: Path, **changes: Any) -> None:
+    """Change values of a build, as if the run had written them so; None takes one away."""
+    path = study / "build" / "values.json"
+    values = json.loads(path.read_text(encoding="utf-8")) | changes
+    kept = {name: value for name, value in values.items() if value is not None}
+    path.write_text(json.dumps(kept), encoding="utf-8")
+    sealed(study)
 
 
 def _manifest(data: Path, *, seed: int, simulated: bool) -> dict[str, Any]:
@@ -81,7 +118,7 @@ def _manifest(data: Path, *, seed: int, simulated: bool) -> dict[str, Any]:
                 "bytes": len(content),
             }
         ],
-        "outputs": [{"path": "values.json", "sha256": "0" * 64}],
+        "outputs": [],
         "disclosure_minimum": 10,
         "conf_level": 0.95,
         "reports": ["article"],
@@ -106,6 +143,8 @@ def _values(rng: np.random.Generator) -> dict[str, float | int | str]:
         "categories_withheld": 1,
         "outcome_label": "Goal-based learning",
         "rule": "mean-of-managers",
+        "main_model": "main",
+        "invited_known": "yes",
         "hospitals": 6,
         "rows_dropped": 51,
     }
@@ -186,6 +225,8 @@ def _scales(rng: np.random.Generator) -> pd.DataFrame:
                     "version": "1.0.0",
                     "audience": audience,
                     "role": "outcome" if scale == "goal_learning" else "predictor",
+                    "method": "mean",
+                    "validation": "Not validated.",
                     "n_items": int(rng.integers(4, 8)),
                     "n": int(rng.integers(1500, 1900)) if staff else int(rng.integers(60, 80)),
                     "mean": rng.uniform(2.5, 4.0),
@@ -291,8 +332,9 @@ def _coefficients(rng: np.random.Generator) -> pd.DataFrame:
                     {
                         "model": model, "estimator": estimator, "term": term, "label": label,
                         "group": "fixed", "estimate": estimate, "std_error": error,
-                        "statistic": estimate / error, "df": np.inf if estimator == "multilevel"
-                        else 71.0, "p_value": float(rng.choice([0.0002, 0.013, 0.41])),
+                        "statistic": estimate / error, "df": 71.0 if estimator == "ols-cluster"
+                        else rng.uniform(4, 400),
+                        "p_value": float(rng.choice([0.0002, 0.013, 0.41])),
                         "conf_low": estimate - 1.96 * error, "conf_high": estimate + 1.96 * error,
                     }
                 )  # fmt: skip

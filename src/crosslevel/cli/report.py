@@ -29,13 +29,15 @@ def render(
 ) -> None:
     """Write a report of a study as web page, PDF and Word file. Needs `crosslevel run` first."""
     from rich.console import Console
+    from rich.text import Text
 
     from crosslevel.reporting import render as write
-    from crosslevel.reporting.rendering import choose_engine
+    from crosslevel.reporting.rendering import choose_engine, find_template
 
     formats = [name.strip() for name in to.split(",") if name.strip()]
+    find_template(study.resolve(), report)
     chosen = choose_engine(engine)
-    with Console(stderr=True).status(f"Rendering {report} with the {chosen} engine ..."):
+    with Console(stderr=True).status(Text(f"Rendering {report} with the {chosen} engine ...")):
         paths = write(study, report=report, formats=formats, engine=chosen)
     shown = [_short(path) for path in paths]
     if as_json:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +15,8 @@ from crosslevel import catalogue
 from crosslevel.errors import Problem, RenderError, did_you_mean
 from crosslevel.reporting import embedded, quarto
 from crosslevel.reporting.job import Job
-from crosslevel.study.build import Build, open_build
+from crosslevel.reporting.qmd import language
+from crosslevel.study.build import Build, open_build, sha256
 
 FORMATS = ("html", "pdf", "docx")
 Engine = Literal["auto", "quarto", "embedded"]
@@ -65,7 +65,7 @@ def render(
     chosen = choose_engine(engine)
     build = open_fresh_build(folder)
     with tempfile.TemporaryDirectory(prefix="crosslevel-") as scratch:
-        job = Job(folder, template, build, Path(scratch))
+        job = Job(folder, template, build, Path(scratch), language=language(template))
         make = quarto.make if chosen == "quarto" else embedded.make
         pages = make(job, formats=tuple(dict.fromkeys(formats)))
         return _write(pages, folder / "build" / "reports", template.stem)
@@ -113,15 +113,15 @@ def find_template(folder: Path, report: str) -> Path:
 
 
 def open_fresh_build(folder: Path) -> Build:
-    """Return the build of a study whose inputs are what they were when it was made.
+    """Return the build of a study that is as the run left it, from inputs that are as they were.
 
     An input that is no longer there is not held against the build: a study may be passed on
-    without its data.
+    without its data. Nor is `build/private/`, which may be deleted at any time.
 
     Raises
     ------
     RenderError
-        When there is no build, or an input has changed since.
+        When there is no build, an input has changed since, or a file of the build itself.
     """
     manifest = folder / "build" / "manifest.json"
     if not manifest.is_file():
@@ -130,15 +130,30 @@ def open_fresh_build(folder: Path) -> Build:
     changed = []
     for entry in build.manifest.inputs:
         path = folder / entry.path
-        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != entry.sha256:
+        if path.is_file() and sha256(path) != entry.sha256:
             changed.append(Problem(entry.path, "has changed since build/ was made."))
     if changed:
         raise RenderError("build/ is out of date. Run `crosslevel run` again.", changed)
+    touched = list(_touched(build))
+    if touched:
+        raise RenderError("build/ is not as the run left it. Run `crosslevel run` again.", touched)
     return build
 
 
+def _touched(build: Build) -> Iterator[Problem]:
+    """One problem for each file a report reads that is not what the run wrote."""
+    for entry in build.manifest.outputs:
+        if entry.path.startswith("private/"):
+            continue
+        path = build.root / entry.path
+        if not path.is_file():
+            yield Problem(f"build/{entry.path}", "is missing.")
+        elif sha256(path) != entry.sha256:
+            yield Problem(f"build/{entry.path}", "was changed after the run.")
+
+
 def _write(pages: Mapping[str, bytes], folder: Path, stem: str) -> list[Path]:
-    """Replace the files of a report, each in one step, after all of them exist in full."""
+    """Replace the files of a report after all of them exist in full; all of them or none."""
     if folder.exists() and not folder.is_dir():
         raise RenderError(f"{folder} is a file; it must be a folder.")
     folder.mkdir(parents=True, exist_ok=True)
@@ -149,8 +164,7 @@ def _write(pages: Mapping[str, bytes], folder: Path, stem: str) -> list[Path]:
             beside = folder / f".{stem}.{extension}.part"
             waiting.append((beside, target))
             beside.write_bytes(content)
-        for beside, target in waiting:
-            os.replace(beside, target)  # noqa: PTH105 (atomic on every system)
+        _replace(waiting)
     except OSError as error:
         raise RenderError(f"The report in {folder} cannot be written: {error}") from error
     finally:
@@ -158,3 +172,30 @@ def _write(pages: Mapping[str, bytes], folder: Path, stem: str) -> list[Path]:
             with contextlib.suppress(OSError):
                 beside.unlink(missing_ok=True)
     return [target for _, target in waiting]
+
+
+def _replace(waiting: Sequence[tuple[Path, Path]]) -> None:
+    """Put each new file in its place; if one cannot be, put back those already replaced."""
+    before = {target: target.read_bytes() if target.is_file() else None for _, target in waiting}
+    done: list[Path] = []
+    for beside, target in waiting:
+        try:
+            os.replace(beside, target)  # noqa: PTH105 (atomic on every system)
+        except OSError as error:
+            for path in done:
+                _put_back(path, before[path])
+            raise RenderError(
+                f"{target} cannot be replaced: {error.strerror or error}. If it is open in another "
+                "program, close it and render again. The previous report stays as it was."
+            ) from error
+        done.append(target)
+
+
+def _put_back(path: Path, content: bytes | None) -> None:
+    """A file as it was before; it goes where there was none."""
+    if content is None:
+        path.unlink(missing_ok=True)
+        return
+    beside = path.with_name(f".{path.name}.part")
+    beside.write_bytes(content)
+    os.replace(beside, path)  # noqa: PTH105 (atomic on every system)
