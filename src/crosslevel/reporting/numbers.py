@@ -80,28 +80,35 @@ def interval(low: float | None, high: float | None, *, decimals: int = 2) -> str
     return f"[{number(low, decimals=decimals)}, {number(high, decimals=decimals)}]"
 
 
-def decimals_for(std_error: float | None) -> int:
+def decimals_for(std_error: float | None, *shown: float) -> int:
     """Return how many decimals an estimate with this standard error deserves: two to four.
+
+    One more is given as long as one of the numbers `shown` beside it, such as the end of its
+    interval, would lose its sign.
 
     Examples
     --------
     >>> decimals_for(0.04), decimals_for(0.004), decimals_for(0.0004)
     (2, 3, 4)
+    >>> decimals_for(0.04, 0.086, 0.004, 0.168)
+    3
     """
-    if _missing(std_error) or float(std_error) >= 0.01:  # type: ignore[arg-type]
-        return 2
-    return 3 if float(std_error) >= 0.001 else 4  # type: ignore[arg-type]
+    known = [value for value in shown if not _missing(value) and value != 0]
+    least = 2
+    if not _missing(std_error) and float(std_error) < 0.01:  # type: ignore[arg-type]
+        least = 3 if float(std_error) >= 0.001 else 4  # type: ignore[arg-type]
+    kept = (d for d in range(least, 4) if all(round(value, d) != 0 for value in known))
+    return next(kept, 4)
 
 
-def with_error(estimate: float | None, std_error: float | None) -> str:
+def with_error(estimate: float | None, std_error: float | None, *, decimals: int) -> str:
     """Return an estimate with its standard error in brackets.
 
     Examples
     --------
-    >>> with_error(-0.213, 0.04), with_error(0.0021, 0.004)
-    ('−0.21 (0.04)', '0.002 (0.004)')
+    >>> with_error(-0.213, 0.04, decimals=2)
+    '−0.21 (0.04)'
     """
-    decimals = decimals_for(std_error)
     return f"{number(estimate, decimals=decimals)} ({number(std_error, decimals=decimals)})"
 
 
