@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 from crosslevel.reporting.fonts import css_faces
+from crosslevel.reporting.headers import with_headers
 from crosslevel.reporting.job import as_list
 from crosslevel.reporting.page import Page, numbered_caption, take_number, theme_file
 from crosslevel.reporting.tree import Node, attributes, div
@@ -26,6 +27,7 @@ def write(page: Page) -> bytes:
             _caption(node["c"][0], node["c"][1])
         elif node["t"] == "Table":
             _caption(node["c"][0], node["c"][1])
+            with_headers(node)
             return [div(attributes(classes=["table-wrap"]), [node])]
         elif node["t"] == "Div" and "callout" in node["c"][0][1]:
             return [_callout(node)]
