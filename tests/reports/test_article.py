@@ -42,6 +42,11 @@ def span(low: float, high: float, decimals: int = 2) -> str:
     return f"[{fixed(low, decimals)}, {fixed(high, decimals)}]"
 
 
+def places(*values: float) -> int:
+    """Two decimals, or as many more as keep every sign."""
+    return next(d for d in range(2, 5) if all(round(v, d) for v in values))
+
+
 def p(value: float) -> str:
     return "<0.001" if value < 0.001 else fixed(value, 3)
 
@@ -127,8 +132,12 @@ def test_model_table_holds_both_estimators_and_the_variances(study: Path, web: W
     for pair in zip(left, right, strict=True):
         cells = [pair[0].label]
         for one in pair:
-            cells.append(f"{fixed(one.estimate, 2)} ({fixed(one.std_error, 2)})")
-            cells += [span(one.conf_low, one.conf_high), p(one.p_value)]
+            d = places(one.estimate, one.conf_low, one.conf_high)
+            cells.append(f"{fixed(one.estimate, d)} ({fixed(one.std_error, d)})")
+            cells.append(span(one.conf_low, one.conf_high, d))
+            if one.estimator == "multilevel":
+                cells.append(fixed(one.df, 0 if one.df >= 100 else 1))
+            cells.append(p(one.p_value))
         expected.append(cells)
     assert rows[: len(expected)] == expected
     rest = {row[0]: row[1] for row in rows[len(expected) :]}
@@ -184,11 +193,12 @@ def test_provenance_tables_are_the_manifest(study: Path, web: Web) -> None:
 
 
 def test_abstract_states_sample_and_estimates(study: Path, web: Web) -> None:
-    values = json.loads((study / "build" / "values.json").read_text(encoding="utf-8"))
     abstract = web.soup.find(id="abstract")
     assert abstract is not None
     text = tidy(abstract.get_text())
-    assert f"{values['employees_analysed']:,} employees of {values['units_analysed']} units" in text
+    fit = table(study, "fits").set_index("model").loc["main"]
+    assert fit["groups"] == "72 unit, 6 hospital"
+    assert f"{fit['n']:,} employees of 72 units in 6 hospitals are analysed" in text
     frame = table(study, "coefficients")
     own = frame[(frame["model"] == "main") & (frame["estimator"] == "multilevel")]
     for term in ("problem_solving_use", "reward_control_use"):
@@ -211,10 +221,14 @@ def _known(study: Path) -> set[str]:
     known |= {f"{fixed(100 * v, 0)}%" for v in values.values() if isinstance(v, float)}
     frame = table(study, "coefficients")
     columns = frame[["estimate", "conf_low", "conf_high"]].to_numpy().ravel()
-    known |= {fixed(v, 2) for v in columns} | {fixed(v, 3) for v in table(study, "iccs")["icc"]}
+    known |= {fixed(v, d) for v in columns for d in (2, 3)} | {
+        fixed(v, 3) for v in table(study, "iccs")["icc"]
+    }
     known |= set(numbers(" ".join(table(study, "claims")["sentence"])))
     known |= {str(manifest["seed"]), str(manifest["disclosure_minimum"]), "95%"}
     known |= {str(len(manifest["inputs"]))}
+    known |= {fixed(n, 0) for n in table(study, "fits")["n"]}
+    known |= set(numbers(" ".join(table(study, "fits")["groups"])))
     return known
 
 
@@ -301,6 +315,20 @@ def test_page_needs_nothing_from_elsewhere(article: dict[str, Path], web: Web) -
     assert text.count("font/woff") == 6
     assert "{python}" not in text
     assert ":::" not in web.prose()
+
+
+def test_tables_can_be_heard(web: Web) -> None:
+    """Columns, rows and sections have header cells of their own."""
+    for node in web.soup.find_all("table"):
+        assert {cell["scope"] for cell in node.select("thead th") if cell.get_text()} == {"col"}
+        for row in node.select("tbody tr"):
+            names = row.find_all("th")
+            assert len(names) == 1, row
+            alone = not any(cell.get_text(strip=True) for cell in row.find_all("td"))
+            assert names[0]["scope"] == ("rowgroup" if alone else "row")
+            assert ("section" in row.get("class", [])) == alone
+            first = row is row.parent.find("tr")
+            assert first or not alone, "a section is the first row of its body"
 
 
 def test_simulated_data_say_so_in_title_and_foot(web: Web, word: Word, paper: Paper) -> None:

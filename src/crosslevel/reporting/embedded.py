@@ -6,6 +6,8 @@ It speaks this part of Quarto's language, and refuses the rest with the line it 
   `typst`), `bibliography`, `csl`, `link-citations`, `number-sections`, `toc`, `fig-width/height`;
 - ```` ```{python} ```` cells with `#|` options label, tags, echo, eval, include, output, warning,
   fig-cap, fig-alt, fig-width, fig-height, tbl-cap; inline `` `{python} expression` ``;
+- divs `{.content-visible when-meta="has.NAME"}` (or `.content-hidden`, `unless-meta`), resolved
+  from what the build has to show; `has` in the front matter is what plain Quarto goes by;
 - a cell tagged `parameters`, whose values the caller may replace;
 - `@fig-`, `@tbl-` and `@sec-` references, citations, callouts, divs with classes, and everything
   else that is plain pandoc Markdown.
@@ -43,7 +45,7 @@ def make(job: Job, *, formats: Sequence[str]) -> dict[str, bytes]:
     RenderError
         When a cell fails or the template holds something outside the subset.
     """
-    document = read(job.template)
+    document = read(job.template, has=job.has)
     parameters = {"study": str(job.study)}
     woven = weave(document, parameters=parameters, folder=job.scratch)
     tree = _tree(job, document, woven.markdown)

@@ -10,6 +10,7 @@ from typing import Any
 
 from crosslevel import catalogue
 from crosslevel.errors import Problem, RenderError
+from crosslevel.reporting.contents import contents
 from crosslevel.reporting.markdown import typographic
 from crosslevel.study.build import Build
 
@@ -28,17 +29,19 @@ class Job:
     template: Path
     build: Build
     scratch: Path
+    language: str = "en"
+    """Language of the template's prose; labels have that of the study."""
 
     @property
-    def language(self) -> str:
-        """Language of the study."""
-        return self.build.manifest.language
+    def has(self) -> Mapping[str, bool]:
+        """What the build has to show, by name."""
+        return contents(self.build)
 
     @property
     def footer(self) -> str:
         """Words at the foot of every page, empty for real data."""
-        manifest = self.build.manifest
-        return SIMULATED.get(manifest.language, SIMULATED["en"]) if manifest.simulated else ""
+        words = SIMULATED.get(self.language, SIMULATED["en"])
+        return words if self.build.manifest.simulated else ""
 
     @property
     def title(self) -> str:
@@ -56,7 +59,7 @@ class Job:
             "subtitle": typographic(manifest.subtitle),
             "author": list(manifest.authors),
             "date": str(manifest.date),
-            "lang": manifest.language,
+            "lang": self.language,
         }
 
     def resource(self, name: str) -> Path:

@@ -85,7 +85,8 @@ class Cells:
 class Table:
     """A table of texts, shown as a pipe table.
 
-    `align` holds one of `l`, `r`, `c` per column, `widths` the share of the page of each column in
+    `align` holds one of `l`, `r`, `c` per column (what is not at the left is never broken over two
+    lines), `widths` the share of the page of each column in
     any unit, `note` a line below the table.
     """
 
@@ -104,7 +105,10 @@ class Table:
         """The table as pandoc Markdown."""
         lines = [_row([escape(text) for text in self.header]), _rule(self.align, self.widths)]
         for row in self.rows:
-            cells = [escape(text) for text in row.texts]
+            cells = [
+                escape(text if kind == "l" else text.replace(" ", "\u00a0"))
+                for kind, text in zip(self.align, row.texts, strict=True)
+            ]
             if row.section:
                 cells[0] = f"*{cells[0]}*"
             lines.append(_row(cells))

@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
 from crosslevel.errors import Problem, RenderError, did_you_mean
+from crosslevel.reporting.conditions import resolved
 
 CELL_OPTIONS = (
     "label", "tags", "echo", "eval", "include", "output", "warning", "fig-cap", "fig-alt",
@@ -24,7 +25,7 @@ CELL_OPTIONS = (
 FRONT_KEYS = (
     "title", "subtitle", "author", "date", "date-format", "lang", "keywords", "jupyter", "execute",
     "format", "bibliography", "csl", "link-citations", "number-sections", "toc",
-    "fig-width", "fig-height",
+    "fig-width", "fig-height", "has",
 )  # fmt: skip
 EXECUTE_KEYS = ("echo", "warning", "enabled")
 FORMATS = ("html", "docx", "typst")
@@ -40,7 +41,11 @@ _REFUSED: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
         (r"\{\{<", "a Quarto shortcode.", "Write its result as text or as a cell."),
         (r"panel-tabset", "a tabset.", "Paper has no tabs: use headings."),
         (r"layout(-ncol|-nrow|-valign)?\s*=", "a figure layout.", "Draw the panels in one cell."),
-        (r"\.content-(visible|hidden)", "conditional content.", "Every format shows the same."),
+        (
+            r"\.content-(visible|hidden)",
+            "conditional content.",
+            'Every format shows the same; only when-meta="has.NAME" is known.',
+        ),
         (r"\.(column-[\w-]+|aside)\b", "margin or wide columns.", "Use the text column."),
         (r"\{[^}]*#eq-", "a numbered equation.", "Refer to it in words."),
         (r"\{[^}]*#(thm|lem|cor|prp|cnj|def|exm|exr|lst)-", "a numbered block.", "Use a callout."),
@@ -95,8 +100,11 @@ class Document:
         return f"{self.path.name}:{line}"
 
 
-def read(path: Path) -> Document:
+def read(path: Path, *, has: Mapping[str, bool] | None = None) -> Document:
     """Return the parts of a report file.
+
+    `has` says what the build has to show, and with it which conditional parts apply; without it
+    all of them do.
 
     Raises
     ------
@@ -107,13 +115,27 @@ def read(path: Path) -> Document:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise RenderError(f"The report {path} cannot be read: {error}") from error
-    problems: list[Problem] = []
+    applying = resolved(lines, has=has, name=path.name)
+    lines, problems = list(applying.lines), list(applying.problems)
     front, start = _front_matter(path, lines, problems)
     blocks = tuple(_blocks(path, lines, start, problems))
     problems += _duplicate_labels(path, blocks)
     if problems:
         raise RenderError(f"{path.name} cannot be rendered by the embedded engine.", problems)
     return Document(path, front, blocks, tuple(lines))
+
+
+def language(path: Path) -> str:
+    """Return the language a template is written in: its `lang`, English without one.
+
+    A template that cannot be read is for `read` to complain about.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return "en"
+    front, _ = _front_matter(path, lines, [])
+    return str(front.get("lang", "en"))
 
 
 def yaml_mapping(text: str) -> Mapping[str, Any]:

@@ -19,6 +19,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from crosslevel.errors import MissingExtraError, RenderError
+from crosslevel.reporting.conditions import resolved
 from crosslevel.reporting.job import Job, as_list
 from crosslevel.reporting.qmd import yaml_mapping
 from crosslevel.reporting.typesetting import FIXED_DATE, font_dirs
@@ -44,7 +45,7 @@ def prepare(job: Job) -> Path:
     """Fill the working folder and return it."""
     folder = job.scratch / "quarto"
     folder.mkdir()
-    head, body = _split(job.template)
+    head, body = _split(job)
     front: dict[str, Any] = {**head, **{k: v for k, v in job.front().items() if v}}
     for key in ("bibliography", "csl"):
         if key in front:
@@ -61,9 +62,14 @@ def prepare(job: Job) -> Path:
     return folder
 
 
-def _split(template: Path) -> tuple[Mapping[str, Any], str]:
-    """Front matter and body of a template."""
-    lines = template.read_text(encoding="utf-8").splitlines()
+def _split(job: Job) -> tuple[Mapping[str, Any], str]:
+    """Front matter and body of a template, without the parts that do not apply."""
+    template = job.template
+    written = template.read_text(encoding="utf-8").splitlines()
+    applying = resolved(written, has=job.has, name=template.name)
+    if applying.problems:
+        raise RenderError(f"{template.name} cannot be rendered.", applying.problems)
+    lines = applying.lines
     ends = [i for i, line in enumerate(lines) if line.strip() == "---"]
     if len(ends) < 2 or ends[0] != 0:
         raise RenderError(f"{template.name} has no front matter. Start the file with `---`.")

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from crosslevel.errors import RenderError, did_you_mean
+from crosslevel.reporting import prose
 from crosslevel.reporting.markdown import Block, Code, Inline, escape
-from crosslevel.reporting.numbers import count, decimals_for, estimate_text, number, percent
+from crosslevel.reporting.models import fit_of
+from crosslevel.reporting.numbers import count, number, percent
 from crosslevel.reporting.tables import Tables
 from crosslevel.study.build import Build, open_build
 
@@ -76,29 +78,83 @@ class Report:
     def estimate(self, term: str, *, model: str = "", estimator: str = "multilevel") -> Inline:
         """Return a coefficient with its interval, in words; of the main model unless named."""
         where = {"model": model or self.tables.main_model, "estimator": estimator, "term": term}
-        row = self._row("coefficients", where)
-        text = estimate_text(
-            row["estimate"],
-            row["conf_low"],
-            row["conf_high"],
-            conf_level=self.build.manifest.conf_level,
-            decimals=decimals_for(row["std_error"]),
-        )
-        return Inline(text)
+        return Inline(prose.estimate(self.build, self._row("coefficients", where)))
 
     def formula(self, *, model: str = "") -> Code:
         """Return the formula of a model."""
-        where = {"model": model or self.tables.main_model, "estimator": "multilevel"}
-        return Code(str(self._row("fits", where)["formula"]))
+        return Code(str(fit_of(self.build, model or self.tables.main_model)["formula"]))
 
-    def rule(self) -> Inline:
-        """Return how a unit with several managers gets its scores, in words after `has`."""
-        rules = {
-            "mean-of-managers": "the mean of their scores",
-            "sole": "no managers' scores, because the study asks for one manager per unit",
-        }
-        rule = str(self.build.value("rule"))
-        return Inline(rules.get(rule, rule))
+    def outcome(self) -> Block:
+        """Return the outcome of the main model, as it stands within a sentence."""
+        return Block(prose.outcome(self.build))
+
+    def expectations(self) -> Block:
+        """Return where the expectations of the hospital study stand, if they were claimed."""
+        return Block(prose.expectations(self.build))
+
+    def reliability(self) -> Block:
+        """Return the end of a sentence on scales, where reliability was judged."""
+        return Block(prose.reliability(self.build))
+
+    def items(self) -> Block:
+        """Return where the items stand."""
+        return Block(prose.items(self.build))
+
+    def sample(self) -> Block:
+        """Return how many the main model analysed, level by level."""
+        return Block(prose.sample(self.build))
+
+    def findings(self) -> Block:
+        """Return what the main model says of the terms that were claimed about, in a sentence."""
+        return Block(prose.findings(self.build))
+
+    def response(self) -> Block:
+        """Return how many were invited and answered."""
+        return Block(prose.response(self.build))
+
+    def levels(self) -> Block:
+        """Return which levels the main model keeps apart."""
+        return Block(prose.levels(self.build))
+
+    def rule(self) -> Block:
+        """Return how a unit with several managers gets its scores; nothing without managers."""
+        return Block(prose.rule(self.build))
+
+    def scoring(self) -> Block:
+        """Return how items become scores."""
+        return Block(prose.scoring(self.build))
+
+    def agreement(self) -> Block:
+        """Return the end of a sentence on aggregation, where agreement within units was judged."""
+        return Block(prose.agreement(self.build))
+
+    def equation(self) -> Block:
+        """Return the main model in symbols and what they stand for."""
+        return Block(prose.equation(self.build))
+
+    def estimated(self, *, model: str = "") -> Block:
+        """Return the criterion a model was estimated by, such as maximum likelihood."""
+        return Block(prose.estimated(self.build, model or self.tables.main_model))
+
+    def shares(self) -> Block:
+        """Return how much of the main outcome lies at each level, and what that bounds."""
+        return Block(prose.shares(self.build))
+
+    def sources_apart(self) -> Block:
+        """Return a sentence when managers report the predictors of the main model."""
+        return Block(prose.sources_apart(self.build))
+
+    def incomplete(self) -> Block:
+        """Return who did not answer, as a limitation."""
+        return Block(prose.incomplete(self.build))
+
+    def few_groups(self) -> Block:
+        """Return a limitation where a level of the main model has few groups."""
+        return Block(prose.few_groups(self.build))
+
+    def validation(self) -> Block:
+        """Return what the instruments say about their validation."""
+        return Block(prose.validation(self.build))
 
     def minimum(self) -> Inline:
         """Return the fewest people a unit may have and still be shown."""
@@ -115,14 +171,9 @@ class Report:
             f"and held together by their fingerprints.{seed}"
         )
 
-    def interval_name(self) -> Inline:
-        """Return the level of the intervals, such as `95%`."""
-        return Inline(f"{100 * self.build.manifest.conf_level:g}%")
-
     def reference(self, *, model: str = "") -> Inline:
         """Return the reference distribution of the tests of a model, in words after `the`."""
-        where = {"model": model or self.tables.main_model, "estimator": "multilevel"}
-        text = str(self._row("fits", where)["reference"]).rstrip(".")
+        text = str(fit_of(self.build, model or self.tables.main_model)["reference"]).rstrip(".")
         return Inline(text[:1].lower() + text[1:])
 
     def notice(self) -> Block:
@@ -133,7 +184,7 @@ class Report:
             '::: {.callout-warning title="Simulated data"}\n'
             "These data were drawn by a computer from a truth that was written down beforehand, to "
             "show the method. No person answered, and no number below is a finding about any "
-            "hospital.\n:::\n"
+            "organisation.\n:::\n"
         )
 
     def verdicts(self) -> Block:

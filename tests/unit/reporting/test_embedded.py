@@ -232,8 +232,23 @@ def refused_again(folder: Path) -> str:
     return str(caught.value)
 
 
-def test_danish_words_in_a_danish_study(tmp_path: Path) -> None:
-    write_report(tmp_path, "Se @fig-line.\n\n" + FIGURE + "\n::: {.callout-note}\nAt.\n:::\n")
+def test_a_danish_study_with_an_english_template_is_an_english_page(tmp_path: Path) -> None:
+    """It used to say lang="da" over English prose."""
+    write_report(tmp_path, "See @fig-line.\n\n" + FIGURE)
+    path = tmp_path / "build" / "manifest.json"
+    text = path.read_text(encoding="utf-8").replace('"language": "en"', '"language": "da"')
+    path.write_text(text, encoding="utf-8")
+    web = Web.open(render(tmp_path, report="small", formats=("html",), engine="embedded")[0])
+    assert web.soup.html is not None
+    assert web.soup.html["lang"] == "en"
+    assert "See Figure 1." in web.prose()
+    assert "22 November 2026" in web.soup.get_text()
+
+
+def test_danish_words_in_a_danish_template(tmp_path: Path) -> None:
+    head = HEAD.replace("title: Small\n", "title: Small\nlang: da\n")
+    body = "Se @fig-line.\n\n" + FIGURE + "\n::: {.callout-note}\nAt.\n:::\n"
+    write_report(tmp_path, body, head=head)
     path = tmp_path / "build" / "manifest.json"
     text = path.read_text(encoding="utf-8").replace('"language": "en"', '"language": "da"')
     path.write_text(text, encoding="utf-8")

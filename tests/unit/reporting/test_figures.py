@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from crosslevel.reporting import Report, open_report
-from reports.synthetic import UNIT_NAMES, write_build
+from crosslevel.reporting.figures.style import ACCENT, WARM
+from reports.synthetic import UNIT_NAMES, edited, write_build
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +67,32 @@ def test_flow_diagram_without_managers_has_no_column_for_them(
     assert "Managers" not in texts(other.figures.flow())
 
 
+def test_long_reasons_are_wrapped_and_not_cut(tmp_path: Path) -> None:
+    """Everything after 84 letters used to be dropped."""
+    long = "no manager of the unit answered; " * 5 + "the last words"
+
+    def lengthened(frame: pd.DataFrame) -> pd.DataFrame:
+        return frame.assign(reason=frame["reason"].where(frame["stage"] != "linked", long))
+
+    study = write_build(tmp_path)
+    edited(study, "flow", lengthened)
+    figure = open_report(study).figures.flow()
+    shown = " ".join(texts(figure)).replace("\n", " ")
+    assert shown.count(long) == 3
+    assert_apart(figure)
+
+
+def test_sources_are_coloured_by_model_and_not_by_their_name(tmp_path: Path) -> None:
+    """A source counted as primary when its name contained the word manager."""
+    study = write_build(tmp_path)
+    edited(study, "common_source", lambda frame: frame.assign(source="As seen by managers"))
+    frame = open_report(study).build.table("common_source")
+    figure = open_report(study).figures.common_source()
+    lines = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
+    for line, model in zip(lines, frame["model"], strict=True):
+        assert line.get_color() == (ACCENT if model == "main" else WARM)
+
+
 def test_marks_stand_where_the_estimates_are(report: Report) -> None:
     frame = report.build.table("coefficients")
     frame = frame[(frame["model"] == "main") & (frame["term"] != "(Intercept)")]
@@ -96,7 +123,11 @@ def test_unit_effects_are_drawn_in_order_and_without_names(report: Report) -> No
     "name", ["flow", "coefficients", "predictions", "unit_effects", "common_source"]
 )
 def test_no_text_is_cut_off_or_overlaps_another(report: Report, name: str) -> None:
-    figure: Figure = getattr(report.figures, name)()
+    assert_apart(getattr(report.figures, name)())
+
+
+def assert_apart(figure: Figure) -> None:
+    """No text leaves the figure or lies on another."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     renderer = canvas.get_renderer()

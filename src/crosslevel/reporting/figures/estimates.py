@@ -20,7 +20,8 @@ from crosslevel.reporting.figures.style import (
     styled,
     zero_line,
 )
-from crosslevel.reporting.tables.models import fit_of, main_model
+from crosslevel.reporting.models import INTERCEPT, fit_of, main_model
+from crosslevel.reporting.wording import within_sentence
 from crosslevel.study.build import Build
 
 if TYPE_CHECKING:
@@ -37,13 +38,13 @@ def coefficients(build: Build, model: str) -> Figure:
     """One row per predictor, one mark per estimator; the intercept is left out."""
     name = model or main_model(build)
     frame = build.table("coefficients")
-    frame = frame[(frame["model"] == name) & (frame["term"] != "(Intercept)")]
+    frame = frame[(frame["model"] == name) & (frame["term"] != INTERCEPT)]
     if frame.empty:
         raise RenderError(f"The build has no predictors for model '{name}'.")
     terms = list(dict.fromkeys(frame["term"]))
     rows = {term: len(terms) - 1 - i for i, term in enumerate(terms)}
     labels = dict(zip(frame["term"], frame["label"], strict=True))
-    outcome = _outcome(build, name)
+    outcome = within_sentence(str(fit_of(build, name)["outcome_label"]))
     with styled():
         figure = sheet(WIDTH, 0.95 + 0.42 * len(terms))
         axes = figure.subplots()
@@ -60,12 +61,6 @@ def coefficients(build: Build, model: str) -> Figure:
         axes.set_xlabel(f"Difference in {outcome} per unit of the predictor (scale points)")
         bare_rows(axes)
     return figure
-
-
-def _outcome(build: Build, model: str) -> str:
-    """Label of the outcome of a model, in lower case within a sentence."""
-    label = str(fit_of(build, model)["outcome_label"])
-    return label[:1].lower() + label[1:]
 
 
 def _mark(axes: Axes, row: pd.Series, y: float, *, color: str, marker: str) -> None:
@@ -118,7 +113,7 @@ def unit_effects(build: Build, model: str) -> Figure:
 def common_source(build: Build) -> Figure:
     """Standardised estimates, one row per source, predictors one below the other."""
     frame = build.table("common_source").reset_index(drop=True)
-    labels = list(dict.fromkeys(frame["label"]))
+    labels, main = list(dict.fromkeys(frame["label"])), main_model(build)
     with styled():
         figure = sheet(WIDTH, 0.75 + 0.3 * len(frame) + 0.32 * len(labels))
         axes = figure.subplots()
@@ -131,7 +126,7 @@ def common_source(build: Build) -> Figure:
             names.append("")
             for _, row in frame[frame["label"] == label].iterrows():
                 y -= 1
-                color = ACCENT if "manager" in str(row["source"]).lower() else WARM
+                color = ACCENT if row["model"] == main else WARM
                 renamed = row.rename(
                     {"conf_low": "_", "conf_high": "__", "estimate": "___",
                      "standardised": "estimate", "standardised_low": "conf_low",

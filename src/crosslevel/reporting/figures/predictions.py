@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from crosslevel.errors import RenderError
 from crosslevel.reporting.figures.style import ACCENT, WARM, WIDTH, sheet, styled
-from crosslevel.reporting.tables.models import main_model
+from crosslevel.reporting.models import main_model
+from crosslevel.reporting.wording import within_sentence
 from crosslevel.study.build import Build
 
 if TYPE_CHECKING:
@@ -35,5 +36,5 @@ def draw(build: Build, model: str) -> Figure:
             axes.set_title(str(part["label"].iloc[0]), color=color)
             axes.set_xlabel("Score of the predictor")
             axes.margins(x=0)
-        panels[0].set_ylabel(f"Predicted {str(frame['outcome_label'].iloc[0]).lower()}")
+        panels[0].set_ylabel(f"Predicted {within_sentence(str(frame['outcome_label'].iloc[0]))}")
     return figure

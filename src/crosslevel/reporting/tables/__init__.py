@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from crosslevel.reporting.markdown import Table
+from crosslevel.reporting.models import main_model
 from crosslevel.reporting.tables import measurement, models, provenance
 from crosslevel.study.build import Build
 
@@ -19,12 +19,7 @@ class Tables:
     @property
     def main_model(self) -> str:
         """Name of the model the study is about."""
-        return models.main_model(self.build)
-
-    @property
-    def secondary_models(self) -> Sequence[str]:
-        """Names of the other models that have predictors."""
-        return models.secondary_models(self.build)
+        return main_model(self.build)
 
     def flow(self) -> Table:
         """Who was invited, answered, could be linked and was analysed, and why not."""

@@ -6,15 +6,8 @@ import pandas as pd
 
 from crosslevel.reporting.markdown import Cells, Table, section
 from crosslevel.reporting.numbers import DASH, count, interval, number, percent
+from crosslevel.reporting.wording import LEVELS, STAGES
 from crosslevel.study.build import Build
-
-LEVELS = {"manager": "Managers", "employee": "Employees", "unit": "Units"}
-_STAGES = {
-    "invited": "Invited",
-    "responded": "Responded",
-    "linked": "Linked to a unit",
-    "analysed": "Analysed",
-}
 
 
 def flow(build: Build) -> Table:
@@ -28,7 +21,7 @@ def flow(build: Build) -> Table:
         rows.append(section(name, 4))
         for _, row in part.iterrows():
             lost = count(row["lost"]) if row["lost"] else ""
-            stage = _STAGES.get(str(row["stage"]), str(row["stage"]))
+            stage = STAGES.get(str(row["stage"]), str(row["stage"]))
             reason = str(row["reason"] or "") if lost else ""
             rows.append(Cells((stage, count(row["n"]), lost, reason)))
     header = ("Stage", "n", "Left out", "Why")
@@ -40,31 +33,43 @@ def reliability(build: Build) -> Table:
     scales = build.table("scales")
     level = f"{100 * build.manifest.conf_level:g}%"
     judged = bool(scales["alpha"].notna().any())
-    columns = 7 if judged else 5
+    complete = judged and "n_complete" in scales.columns
+    shown = [i for i in range(8) if i < 5 or (judged and (i != 5 or complete))]
     rows = []
     for audience in ("employee", "manager"):
         part = scales[scales["audience"] == audience]
         if len(set(scales["audience"])) > 1:
-            rows.append(section(LEVELS[audience], columns))
-        rows += [Cells(_reliability_cells(row)[:columns]) for _, row in part.iterrows()]
-    header = ("Scale", "Items", "n", "Mean", "SD", "α", f"{level} interval")
+            rows.append(section(LEVELS[audience], len(shown)))
+        for _, row in part.iterrows():
+            cells = _reliability_cells(row)
+            rows.append(Cells(tuple(cells[i] for i in shown)))
+    header = ("Scale", "Items", "n", "Mean", "SD", "Complete", "α", f"{level} interval")
+    widths = (33, 8, 9, 8, 7, 11, 7, 17)
     note = "n: respondents with a score. SD: standard deviation."
     if judged:
-        note += " α: Cronbach's alpha, respondents with every item answered, interval after Feldt."
-    widths = (33, 9, 10, 9, 8, 8, 18)
+        note += (
+            " α: Cronbach's alpha with Feldt's interval, of respondents with every item answered"
+        )
+        note += " (complete)." if complete else "."
     return Table(
-        header[:columns], tuple(rows), align="lrrrrrr"[:columns], widths=widths[:columns], note=note
+        tuple(header[i] for i in shown),
+        tuple(rows),
+        align="".join("lrrrrrrr"[i] for i in shown),
+        widths=tuple(widths[i] for i in shown),
+        note=note,
     )
 
 
 def _reliability_cells(row: pd.Series) -> tuple[str, ...]:
     """Size, mean, spread and reliability of one scale."""
+    judged = pd.notna(row["alpha"])
     return (
         str(row["label"]),
         count(row["n_items"]),
         count(row["n"]),
         number(row["mean"]),
         number(row["std_dev"]),
+        count(row.get("n_complete")) if judged else "",
         number(row["alpha"]),
         interval(row["alpha_low"], row["alpha_high"]),
     )

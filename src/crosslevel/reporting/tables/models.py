@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from crosslevel.errors import RenderError, did_you_mean
+from crosslevel.integration.claims import decimals
 from crosslevel.reporting.markdown import Cells, Table, section
+from crosslevel.reporting.models import fit_of, groups_of
 from crosslevel.reporting.numbers import (
     count,
     decimals_for,
@@ -16,35 +20,10 @@ from crosslevel.reporting.numbers import (
     p_value,
     with_error,
 )
+from crosslevel.reporting.wording import group_name, joined, plural
 from crosslevel.study.build import Build
 
 _EXPECTED = {"positive": "Positive", "negative": "Negative"}
-
-
-def main_model(build: Build) -> str:
-    """Model with the role `main`; without roles, the one the claims are about."""
-    fits = build.table("fits")
-    if "role" in fits.columns and (fits["role"] == "main").any():
-        return str(fits.loc[fits["role"] == "main", "model"].iloc[0])
-    if "claims" in build.tables and len(claimed := build.table("claims")):
-        return str(claimed["model"].iloc[0])
-    return _with_predictors(build)[0]
-
-
-def secondary_models(build: Build) -> Sequence[str]:
-    """Models with predictors other than the main one, in the study's order."""
-    main = main_model(build)
-    return [name for name in _with_predictors(build) if name != main]
-
-
-def _with_predictors(build: Build) -> list[str]:
-    """Models that have a term besides the intercept."""
-    coefficients = build.table("coefficients")
-    terms = coefficients[coefficients["term"] != "(Intercept)"]
-    found = list(dict.fromkeys(terms["model"]))
-    if not found:
-        raise RenderError("The build has no model with a predictor.")
-    return found
 
 
 def iccs(build: Build) -> Table:
@@ -54,7 +33,7 @@ def iccs(build: Build) -> Table:
         Cells(
             (
                 str(row["outcome_label"]),
-                _level(str(row["group"])),
+                group_name(str(row["group"])).capitalize(),
                 count(row["groups"]),
                 count(row["n"]),
                 number(row["icc"], decimals=3),
@@ -65,11 +44,6 @@ def iccs(build: Build) -> Table:
     header = ("Outcome", "Level", "Groups", "Employees", "ICC")
     note = "ICC: share of the variance of a model without predictors that lies at this level."
     return Table(header, rows, align="llrrr", widths=(40, 18, 12, 14, 12), note=note)
-
-
-def _level(group: str) -> str:
-    """Name of a grouping level: its lowest part, with a capital."""
-    return group.split(":")[-1].split("/")[-1].capitalize()
 
 
 def model(build: Build, name: str) -> Table:
@@ -85,32 +59,44 @@ def model(build: Build, name: str) -> Table:
     }
     level = f"{100 * build.manifest.conf_level:g}%"
     rows = [
-        Cells((str(row["label"]), *_estimates(row), *_estimates(pooled.get(str(term)))))
+        Cells(
+            (
+                str(row["label"]),
+                *_with_interval(row),
+                df_text(row["df"]),
+                p_value(row["p_value"]),
+                *_pooled(pooled.get(str(term))),
+            )
+        )
         for term, row in multilevel.iterrows()
     ]
-    pooled_df = float(next(iter(pooled.values()))["df"]) if pooled else None
     rows += _variance_rows(build, name)
     rows += _fit_rows(build, name)
-    header = ("", "Multilevel", f"{level} interval", "p", "OLS", f"{level} interval", "p")
+    header = ("", "Multilevel", f"{level} interval", "df", "p", "OLS", f"{level} interval", "p")
+    widths = (28, 15, 18, 6, 8, 15, 18, 8)
+    small = bool(np.isfinite(multilevel["df"]).any())
+    shown = [i for i in range(8) if (small or i != 3) and (pooled or i < 5)]
     return Table(
-        header,
-        tuple(rows),
-        align="lrrrrrr",
-        widths=(25, 16, 19, 9, 16, 19, 9),
-        note=_model_note(build, name, pooled_df),
+        tuple(header[i] for i in shown),
+        tuple(Cells(tuple(r.texts[i] for i in shown), section=r.section) for r in rows),
+        align="l" + "r" * (len(shown) - 1),
+        widths=tuple(widths[i] for i in shown),
+        note=_model_note(build, name, part.loc[part["estimator"] == "ols-cluster", "df"]),
     )
 
 
-def _estimates(row: pd.Series | None) -> tuple[str, str, str]:
-    """Estimate with its standard error, interval, p value; blanks for a term that is not there."""
-    if row is None:
-        return ("", "", "")
-    decimals = decimals_for(row["std_error"])
+def _with_interval(row: pd.Series) -> tuple[str, str]:
+    """Estimate with standard error, and interval."""
+    places = decimals_for(row["std_error"], row["estimate"], row["conf_low"], row["conf_high"])
     return (
-        with_error(row["estimate"], row["std_error"]),
-        interval(row["conf_low"], row["conf_high"], decimals=decimals),
-        p_value(row["p_value"]),
+        with_error(row["estimate"], row["std_error"], decimals=places),
+        interval(row["conf_low"], row["conf_high"], decimals=places),
     )
+
+
+def _pooled(row: pd.Series | None) -> tuple[str, ...]:
+    """Estimate, interval and p of the pooled model; blanks for a term that is not there."""
+    return ("", "", "") if row is None else (*_with_interval(row), p_value(row["p_value"]))
 
 
 def _variance_rows(build: Build, name: str) -> list[Cells]:
@@ -118,7 +104,7 @@ def _variance_rows(build: Build, name: str) -> list[Cells]:
     variance, coefficients = build.table("variance"), build.table("coefficients")
     labels = dict(zip(coefficients["term"], coefficients["label"], strict=True))
     part = variance[variance["model"] == name]
-    rows = [section("Standard deviations", 7)] if len(part) else []
+    rows = [section("Standard deviations", 8)] if len(part) else []
     for _, row in part.iterrows():
         other = row["other"] if isinstance(row["other"], str) else ""
         if other:
@@ -126,22 +112,20 @@ def _variance_rows(build: Build, name: str) -> list[Cells]:
             label = f"Correlation: {first} and {second}"
             rows.append(_single(label, number(row["correlation"])))
             continue
-        label = "Residual" if row["group"] == "Residual" else f"Between {_plural(row['group'])}"
+        label = (
+            "Residual"
+            if row["group"] == "Residual"
+            else f"Between {plural(group_name(str(row['group'])))}"
+        )
         if isinstance(row["term"], str) and row["term"] not in ("(Intercept)", ""):
             label = f"{label}: {labels.get(row['term'], row['term'])}"
         rows.append(_single(label, number(row["std_dev"])))
     return rows
 
 
-def _plural(group: str) -> str:
-    """`units` for `hospital:unit`."""
-    word = group.split(":")[-1].split("/")[-1]
-    return f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
-
-
 def _single(label: str, multilevel: str, pooled: str = "") -> Cells:
     """A row with one entry per estimator."""
-    return Cells((label, multilevel, "", "", pooled, "", ""))
+    return Cells((label, multilevel, "", "", "", pooled, "", ""))
 
 
 def _fit_rows(build: Build, name: str) -> list[Cells]:
@@ -149,34 +133,53 @@ def _fit_rows(build: Build, name: str) -> list[Cells]:
     fit = fit_of(build, name)
     criterion = "REML criterion" if fit["method"] == "REML" else "Deviance"
     return [
-        section("Fit", 7),
+        section("Fit", 8),
         _single("Employees", count(fit["n"])),
         _single(criterion, number(fit["criterion"], decimals=1)),
     ]
 
 
-def fit_of(build: Build, name: str) -> pd.Series:
-    """The row of a multilevel fit."""
-    frame = build.table("fits")
-    return frame[(frame["model"] == name) & (frame["estimator"] == "multilevel")].iloc[0]
-
-
-def _model_note(build: Build, name: str, pooled_df: float | None) -> str:
+def _model_note(build: Build, name: str, pooled: pd.Series) -> str:
     """What the two estimators are, and which distribution the tests use."""
     fit = fit_of(build, name)
-    reference = str(fit["reference"]).partition(". ")[0].rstrip(".")
+    sizes = joined([f"{count(g.n)} {plural(g.name)}" for g in groups_of(build, name)])
+    reference = [s.rstrip(".") for s in str(fit["reference"]).split(". ")]
+    robust = [s for s in reference[1:] if "cluster-robust" in s]
     texts = [
         "Entries: unstandardised coefficient (standard error).",
-        f"Multilevel: {fit['method']}, {fit['groups']}; reference: {reference}.",
+        f"Multilevel: {fit['method']}, {sizes}; {'; '.join(_opening(reference[:1] + robust))}.",
     ]
-    if pooled_df is not None:
-        df = f"t distribution with {count(pooled_df)} degrees of freedom"
-        texts.append(f"OLS: standard errors clustered by unit, {df}.")
+    if len(pooled):
+        lowest, highest = df_text(pooled.min()), df_text(pooled.max())
+        df = lowest if lowest == highest else f"{lowest} to {highest}"
+        texts.append(
+            f"OLS: standard errors clustered by unit, t distribution with {df} degrees of freedom."
+        )
     if fit["status"] != "converged":
         texts.append(str(fit["status_text"]))
     if fit["terms_dropped"]:
         texts.append(f"Left out, being determined by other terms: {fit['terms_dropped']}.")
     return " ".join(texts)
+
+
+def _opening(sentences: Sequence[str]) -> Sequence[str]:
+    """Sentences that go on within another."""
+    return [sentence[:1].lower() + sentence[1:] for sentence in sentences]
+
+
+def df_text(df: float) -> str:
+    """Return degrees of freedom; fractions only where they matter, infinity as such.
+
+    Examples
+    --------
+    >>> df_text(4.87), df_text(71.0), df_text(1650.3), df_text(float("inf"))
+    ('4.9', '71', '1,650', '∞')
+    """
+    if pd.isna(df):
+        return ""
+    if math.isinf(df):
+        return "∞"
+    return count(df) if df >= 100 or float(df).is_integer() else number(df, decimals=1)
 
 
 def common_source(build: Build) -> Table:
@@ -187,21 +190,13 @@ def common_source(build: Build) -> Table:
     for label, part in frame.groupby("label", sort=False):
         rows.append(section(str(label), 5))
         for _, row in part.iterrows():
-            rows.append(
-                Cells(
-                    (
-                        str(row["source"]),
-                        with_error(row["estimate"], row["std_error"]),
-                        interval(
-                            row["conf_low"],
-                            row["conf_high"],
-                            decimals=decimals_for(row["std_error"]),
-                        ),
-                        number(row["standardised"]),
-                        interval(row["standardised_low"], row["standardised_high"]),
-                    )
-                )
+            ends = (row["standardised_low"], row["standardised_high"])
+            places = decimals_for(None, row["standardised"], *ends)
+            standardised = (
+                number(row["standardised"], decimals=places),
+                interval(*ends, decimals=places),
             )
+            rows.append(Cells((str(row["source"]), *_with_interval(row), *standardised)))
     header = ("Source", "b (SE)", f"{level} interval", "Standardised", f"{level} interval")
     note = (
         "Standardised: standard deviations of the outcome per standard deviation of the predictor."
@@ -218,9 +213,7 @@ def claims(build: Build) -> Table:
             (
                 str(row["statement"]),
                 _EXPECTED.get(str(row["expected"]), str(row["expected"])),
-                number(row["smallest"]),
-                number(row["estimate"]),
-                interval(row["conf_low"], row["conf_high"]),
+                *_claimed(row),
                 str(row["verdict"]).capitalize(),
             )
         )
@@ -233,3 +226,14 @@ def claims(build: Build) -> Table:
         "leaves out associations of that size. Otherwise inconclusive."
     )
     return Table(header, rows, align="llrrrl", widths=(40, 12, 12, 8, 17, 16), note=note)
+
+
+def _claimed(row: pd.Series) -> tuple[str, str, str]:
+    """Smallest of interest, estimate and interval, with the decimals of the claim's sentence."""
+    estimate, low, high = (float(row[c]) for c in ("estimate", "conf_low", "conf_high"))
+    places = decimals((estimate, low, high), float(row["smallest"]))
+    return (
+        number(row["smallest"], decimals=places),
+        number(estimate, decimals=places),
+        interval(low, high, decimals=places),
+    )

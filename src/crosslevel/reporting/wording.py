@@ -1,0 +1,59 @@
+"""Names of levels and stages and the small grammar of reports, for tables, figures and prose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+LEVELS = {"manager": "Managers", "employee": "Employees", "unit": "Units"}
+STAGES = {
+    "invited": "Invited",
+    "responded": "Responded",
+    "linked": "Linked to a unit",
+    "analysed": "Analysed",
+}
+
+
+def group_name(group: str) -> str:
+    """Return the level a grouping factor stands for: its lowest part.
+
+    Examples
+    --------
+    >>> group_name("hospital:unit"), group_name("unit")
+    ('unit', 'unit')
+    """
+    return group.split(":")[-1].split("/")[-1]
+
+
+def plural(word: str) -> str:
+    """Return the plural of the name of a level.
+
+    Examples
+    --------
+    >>> plural("hospital"), plural("company"), plural("holiday"), plural("class")
+    ('hospitals', 'companies', 'holidays', 'classes')
+    """
+    if word.endswith("y") and word[-2:-1] not in "aeiou":
+        return f"{word[:-1]}ies"
+    return f"{word}es" if word.endswith(("s", "x", "ch", "sh")) else f"{word}s"
+
+
+def joined(parts: Sequence[str]) -> str:
+    """Return a list in words.
+
+    Examples
+    --------
+    >>> joined(["a"]), joined(["a", "b", "c"])
+    ('a', 'a, b and c')
+    """
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def within_sentence(label: str) -> str:
+    """Return a label without its capital, unless it starts with an abbreviation.
+
+    Examples
+    --------
+    >>> within_sentence("Goal-based learning"), within_sentence("HR support")
+    ('goal-based learning', 'HR support')
+    """
+    return label if label[1:2].isupper() else label[:1].lower() + label[1:]
