@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from house import FUNCTION_LINES, LAYERS, MODULE_LINES
 
 ROOT = Path(__file__).parents[1]
