@@ -90,7 +90,8 @@ def test_the_row_of_a_claim():
         "p_value": 0.012,
         "verdict": "supported",
         "sentence": "Use is positively associated with goal learning "
-        "(0.23, 90% interval 0.05 to 0.42), of at least the smallest size of interest (0.10). Supported.",
+        "(0.23, 90% interval 0.05 to 0.42), of at least the smallest size of interest (0.10). "
+        "Supported.",
     }
     other = judge([_claim()], table, estimator="ols-cluster").iloc[0]
     assert other["estimate"] == 0.9
