@@ -55,11 +55,9 @@ class Program:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
         self.versions: Mapping[str, str] = self._answer()["versions"]
-        self.values: list[float] = []
         self.runs: list[Run] = []
         self.memory, self.first = self._first()
-        fits = int(SPAN / max(self.first, 1e-6))
-        self.calls = min(max(fits, 1), MOST)
+        self.calls = min(max(int(SPAN / self.first), 1), MOST)
 
     @property
     def wanted(self) -> int:
@@ -88,11 +86,12 @@ class Program:
         self.process.wait(timeout=60)
 
     def _first(self) -> tuple[float, float]:
-        """Return memory in MB that the first call needs above the data, and its seconds."""
+        """Return memory in MB that the first call needs above the data, and its whole seconds."""
         proc = Path("/proc") / str(self.process.pid)
         (proc / "clear_refs").write_text("5", encoding="ascii")
-        before = _kilobytes(proc, "VmRSS")
-        seconds = self._asked(1)["seconds"][0]
+        before, begin = _kilobytes(proc, "VmRSS"), perf_counter()
+        self.values = self._asked(1)["values"]
+        seconds = perf_counter() - begin
         return (_kilobytes(proc, "VmHWM") - before) / 1024, seconds
 
     def _asked(self, calls: int) -> dict[str, list[float]]:
