@@ -164,6 +164,8 @@ def matrix(
         for atom in term:
             margin = frozenset(term) - {atom}
             own = variables[atom].columns(rows, full=margin not in present)
+            if not own:
+                raise ModelError(f"'{atom}' has one level only, so it has no slope. Leave it out.")
             product = [_times(left, right) for right in own for left in product]
             if len(term) == 1 and variables[atom].coding.levels is not None:
                 present.add(frozenset())

@@ -26,6 +26,8 @@ OPEN = 1e-2  # relative standard deviation above which a small gradient needs no
 STEPS = 200
 HALVINGS = 24
 SMALL = 80  # residual degrees of freedom up to which every fit is started from several places
+DOUBTED = 300  # and up to which one at a boundary is started from the best of random places as well
+SAMPLE, DESCENTS = 150, 12
 LARGE = 2000  # and above which even a fit at a boundary is started again from few
 ABOVE = "ends above another minimum"
 HOPELESS = 1e-2  # decrement from which a second start that is still higher is given up
@@ -63,7 +65,8 @@ def minimise(objective: Objective, start: Floats) -> Optimum:
     """Return the lowest minimum found from `start` and, where there may be several, elsewhere."""
     best = _certified(objective, start)
     settled = best.status == "converged"
-    for other in elsewhere(objective.parameters, best.profile.nn, settled=settled):
+    starts = elsewhere(objective.parameters, best.profile.nn, settled=settled)
+    for other in [*starts, *([] if settled else _sampled(objective, best.profile.nn))]:
         floor = np.inf if _rank(best) else best.profile.criterion
         best = _lower(best, _certified(objective, other, floor=floor))
     return best
@@ -100,6 +103,20 @@ def elsewhere(free: Parameters, nn: float, *, settled: bool) -> list[Floats]:
             alone[k] = size
             starts.append(alone)
     return starts
+
+
+def _sampled(objective: Objective, nn: float) -> list[Floats]:
+    """Return the lowest of random places, many of them near a covariance of rank one."""
+    free = objective.parameters
+    if nn > DOUBTED or len(free) < 2:
+        return []
+    rng = np.random.default_rng(0)  # the same places for every fit
+    columns = np.unique(np.column_stack([free.factor, free.column]), axis=0, return_inverse=True)[1]
+    shrunk = 10.0 ** rng.uniform(-3.0, 0.0, (SAMPLE, int(columns.max()) + 1))
+    places = rng.normal(size=(SAMPLE, len(free))) * shrunk[:, columns.ravel()]
+    places *= 10.0 ** rng.uniform(-1.5, 2.0, (SAMPLE, 1))
+    values = [objective.at(place).profile.criterion for place in places]
+    return [places[k] for k in np.argsort(values)[:DESCENTS]]
 
 
 def _rank(optimum: Optimum) -> bool:

@@ -79,6 +79,31 @@ def test_infinite_value(frame: pd.DataFrame) -> None:
     assert "'x' holds an infinite value (row 5)" in _message("y ~ x + (1 | unit)", frame)
 
 
+@pytest.mark.parametrize("column", ["y", "w"])
+def test_infinite_outcome_or_weight(frame: pd.DataFrame, column: str) -> None:
+    broken = frame.assign(w=1.0)
+    broken.loc[7, column] = -np.inf
+    message = _message("y ~ x + (1 | unit)", broken, weights="w")
+    assert f"'{column}' holds an infinite value (row 8)" in message
+
+
+def test_predictor_with_one_level(frame: pd.DataFrame) -> None:
+    """It was once left out without a word."""
+    assert "'text' has one level only" in _message("y ~ x + text + (1 | unit)", frame)
+
+
+def test_levels_nobody_has_are_no_levels(frame: pd.DataFrame) -> None:
+    """Unused categories of a grouping column or a predictor change nothing."""
+    wide = frame.assign(
+        unit=pd.Categorical(frame["unit"].astype("str"), [str(k) for k in range(30)]),
+        sex=pd.Categorical(frame["sex"], ["X", "F", "M"]),
+    )
+    plain, model = (fit("y ~ sex + (1 | unit)", d) for d in (frame, wide))
+    assert model.groups == "12 unit"
+    assert list(model.tidy()["term"]) == ["(Intercept)", "sex[M]"]
+    assert model.criterion == pytest.approx(plain.criterion, abs=1e-9)
+
+
 def test_logarithm_of_what_has_none(frame: pd.DataFrame) -> None:
     assert "log(x) is not defined for" in _message("y ~ log(x) + (1 | unit)", frame)
     assert "sqrt(x) is not defined for" in _message("y ~ sqrt(x) + (1 | unit)", frame)
@@ -87,6 +112,9 @@ def test_logarithm_of_what_has_none(frame: pd.DataFrame) -> None:
 def test_weights_must_be_positive(frame: pd.DataFrame) -> None:
     message = _message("y ~ x + (1 | unit)", frame.assign(w=0.0), weights="w")
     assert "Weights must be positive; 60 row(s)" in message
+    negative = frame.assign(w=1.0)
+    negative.loc[[3, 5], "w"] = [-2.0, 0.0]
+    assert "2 row(s) hold zero or less" in _message("y ~ x + (1 | unit)", negative, weights="w")
 
 
 def test_random_column_without_variation(frame: pd.DataFrame) -> None:
@@ -110,6 +138,16 @@ def test_likelihood_without_a_maximum(random: str) -> None:
     assert "10 rows are too few for" in message
     assert "in 8 groups of 'g'" in message
     assert "the likelihood has no maximum" in message
+
+
+def test_crossed_factors_that_reproduce_any_outcome() -> None:
+    """Ten rows of six and five groups: the criterion once "converged" on its way down."""
+    g, h = np.repeat(range(6), [2, 2, 2, 2, 1, 1]), [0, 1, 1, 2, 2, 3, 3, 4, 4, 0]
+    y = np.random.default_rng(1).normal(size=10)
+    frame = pd.DataFrame({"y": y, "g": g, "h": h})
+    message = _message("y ~ 1 + (1 | g) + (1 | h)", frame)
+    assert "10 rows are too few for 1 random coefficient(s) in 6 groups of 'g', 1 random" in message
+    assert fit("y ~ 1 + (1 | g) + (1 | h)", pd.concat([frame, frame.assign(y=-y)])).sigma > 0
 
 
 def test_repeated_column_name(frame: pd.DataFrame) -> None:
