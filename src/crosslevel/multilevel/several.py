@@ -218,7 +218,7 @@ class SeveralEvaluation:
 
     def _parts(self) -> _Parts:
         """Return what derivatives and pieces share."""
-        stats, p, P = self.objective.statistics, len(self.T[0]), len(self.profile.beta)
+        stats, p = self.objective.statistics, len(self.T[0])
         inverse = mirrored(np.asarray(dpotri(self.root.T, lower=0)[0]).T)
         inner = tuple(
             J * np.eye(size) - np.einsum("ajbj->ab", inverse[at, at].reshape(size, J, size, J))
@@ -226,12 +226,12 @@ class SeveralEvaluation:
         )
         turned = tuple(t.T for t in self.T)
         N_0 = inside(stats, turned, inverse)
-        E = N_0 @ self.A_ra[:, :P]
+        solved = N_0 @ self.A_ra
         R = self.S[:p]
         D = tuple(
             stats.matrix(np.einsum("an,an->n", R[k][:, stats.rows], self.S_r)) for k in range(p)
         )
-        return _Parts(N_0, E, inner, D, products(R, self.S[p:]))
+        return _Parts(N_0, solved, inner, D, products(R, self.S[p:]))
 
     def _border(self, parts: _Parts) -> Floats:
         """Return the N of the trace terms: of P_ for REML, of V^-1 for maximum likelihood."""
@@ -246,9 +246,8 @@ class SeveralEvaluation:
 
     def _scores(self, parts: _Parts) -> tuple[list[Floats], list[Floats]]:
         """Return g = Z'P y and C = Z'V^-1 X per factor, the eliminated one first."""
-        solved = parts.N_0 @ self.A_ra
-        rest = self.A_ra - self.A_rr @ solved
-        pieces = [parts.C_1 - np.array([(D @ solved).T for D in parts.D])]
+        rest = self.A_ra - self.A_rr @ parts.solved
+        pieces = [parts.C_1 - np.array([(D @ parts.solved).T for D in parts.D])]
         for at, p, J in self._spans():
             pieces.append(rest[at].reshape(p, J, -1).transpose(0, 2, 1))
         C = [piece[:, :-1] for piece in pieces]
@@ -372,13 +371,19 @@ def _bordered(N_0: Floats, P: int) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """N_0 (q, q); E = N_0 A_rx (q, P); D_k = Z_1k'V_1^-1 Z_r (J, q); C_1 = Z_1'V_1^-1 [X y].
+    """N_0 (q, q); solved = N_0 A_ra (q, P + 1); D_k = Z_1k'V_1^-1 Z_r (J, q).
 
-    inner: per bordered factor the sum over levels of the diagonal blocks of I - C^-1.
+    C_1 = Z_1'V_1^-1 [X y]; inner: per bordered factor, the diagonal blocks of I - C^-1 summed over
+    levels.
     """
 
     N_0: Floats
-    E: Floats
+    solved: Floats
     inner: tuple[Floats, ...]
     D: tuple[Projection, ...]
     C_1: Floats
+
+    @property
+    def E(self) -> Floats:
+        """Return N_0 A_rx, (q, P)."""
+        return self.solved[:, :-1]

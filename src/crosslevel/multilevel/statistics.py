@@ -18,6 +18,8 @@ from crosslevel.multilevel.coding import Codes, Floats
 
 PAIRS = 4_000_000  # products of stored values kept beside them: 64 MB
 SMALL = 60_000  # entries up to which a projection is kept dense: the arithmetic beats bookkeeping
+TILE = 64
+ABOVE = np.triu(np.ones((TILE, TILE), dtype=bool), 1)
 DEFICIENT = 1e-20  # squared share of a column's length below which a group does not carry it
 
 Projection = csr_array | Floats
@@ -72,7 +74,7 @@ class Pairs:
 def pairs(indptr: Codes, indices: Codes, values: Floats, q: int) -> Pairs:
     """Return the products of stored values; columns must ascend within each row."""
     rows = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
-    order = np.argsort(indices, kind="stable")
+    order = np.argsort(indices)
     begin = indptr[rows[order]]
     counts = order - begin + 1
     ends = np.cumsum(counts)
@@ -86,10 +88,9 @@ def pairs(indptr: Codes, indices: Codes, values: Floats, q: int) -> Pairs:
 
 def mirrored(lower: Floats) -> Floats:
     """Return the symmetric matrix with this lower triangle, in the same memory."""
-    for at in range(0, len(lower), 64):
-        end = at + 64
-        block = np.tril(lower[at:end, at:end])
-        lower[at:end, at:end] = block + np.tril(block, -1).T
+    for at in range(0, len(lower), TILE):
+        block, end = lower[at : at + TILE, at : at + TILE], at + TILE
+        np.copyto(block, block.T.copy(), where=ABOVE[: len(block), : len(block)])
         lower[at:end, end:] = lower[end:, at:end].T
     return lower
 
@@ -156,7 +157,7 @@ def several_factors(
             values.append([np.bincount(pair, weights=q * component) for q in Q])
         start += len(z) * J
     row, column = np.concatenate(rows), np.concatenate(columns)
-    order = np.lexsort((column, row))
+    order = np.argsort(row * start + column)
     row, column = row[order], column[order]
     c = np.concatenate([np.array(v) for v in values], axis=1)[:, order]
     indptr = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=levels[0]))])
