@@ -238,8 +238,8 @@ def report(found: list[Outcome], seed: int, seconds: float) -> str:
             f"Simulated normal data, y ~ x + (1 | unit), REML, x constant within units. {n:,} "
             f"replicates per cell ({PER_DESIGN} outcomes for each of {n // PER_DESIGN} draws of x; "
             f"seed {seed}; {seconds:,.0f} s). Coverage of the 95 % interval in per cent; "
-            "`MC error` is the Monte-Carlo error of Kenward-Roger's, from its spread over the draws "
-            "of x.",
+            "`MC error` is the Monte-Carlo error of Kenward-Roger's, from its spread over the "
+            "draws of x.",
             table,
             f"Kenward-Roger lies between {low:.2f} and {high:.2f}; in {outside} of {len(found)} "
             "cells it lies outside 94.0 to 96.0, the band set beforehand; "

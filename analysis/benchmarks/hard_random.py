@@ -228,14 +228,11 @@ def refusal(message: str) -> str:
 
 
 def check_refusal(verdict: Verdict) -> Verdict:
-    """Return the verdict, wrong when a refusal or its absence does not fit the data."""
+    """Return the verdict, wrong when data are refused that leave something over."""
     refused = verdict.status == "refused: X and Z reproduce any outcome"
-    wrong = verdict.wrong
     if refused and not verdict.saturated:
-        wrong = "refused although X and Z leave something over"
-    if verdict.saturated and not verdict.status.startswith("refused"):
-        wrong = wrong or "fitted although X and Z reproduce any outcome"
-    return replace(verdict, wrong=wrong)
+        return replace(verdict, wrong="refused although X and Z leave something over")
+    return verdict
 
 
 def verdicts(seed: int, numbers: Iterable[int]) -> list[Verdict]:

@@ -27,7 +27,7 @@ STEPS = 200
 HALVINGS = 24
 SMALL = 80  # residual degrees of freedom up to which every fit is started from several places
 DOUBTED = 300  # and up to which one at a boundary is started from the best of random places as well
-SAMPLE, DESCENTS = 150, 12
+SAMPLE, DESCENTS, ROUNDS = 150, 12, 3
 LARGE = 2000  # and above which even a fit at a boundary is started again from few
 ABOVE = "ends above another minimum"
 HOPELESS = 1e-2  # decrement from which a second start that is still higher is given up
@@ -66,9 +66,23 @@ def minimise(objective: Objective, start: Floats) -> Optimum:
     best = _certified(objective, start)
     settled = best.status == "converged"
     starts = elsewhere(objective.parameters, best.profile.nn, settled=settled)
-    for other in [*starts, *([] if settled else _sampled(objective, best.profile.nn))]:
+    best = _best(objective, best, starts)
+    if settled or best.profile.nn > DOUBTED or len(objective.parameters) < 2:
+        return best
+    best = _best(objective, best, _sampled(objective))
+    for _ in range(ROUNDS):
+        found = _best(objective, best, _turned(objective.parameters, best.theta))
+        if found is best:
+            break
+        best = found
+    return best
+
+
+def _best(objective: Objective, best: Optimum, starts: list[Floats]) -> Optimum:
+    """Return the lowest of an end and the ends of further starts."""
+    for start in starts:
         floor = np.inf if _rank(best) else best.profile.criterion
-        best = _lower(best, _certified(objective, other, floor=floor))
+        best = _lower(best, _certified(objective, start, floor=floor))
     return best
 
 
@@ -105,11 +119,20 @@ def elsewhere(free: Parameters, nn: float, *, settled: bool) -> list[Floats]:
     return starts
 
 
-def _sampled(objective: Objective, nn: float) -> list[Floats]:
+def _turned(free: Parameters, theta: Floats) -> list[Floats]:
+    """Return places where one coefficient's correlations have the other sign, in three sizes."""
+    diagonal, smallest = free.row == free.column, 0.05 * float(np.abs(theta).max(initial=1e-3))
+    made = []
+    for factor, row in np.unique(np.column_stack([free.factor, free.row]), axis=0):
+        turned = np.where((free.factor == factor) & (free.row == row), -theta, theta)
+        turned = np.where(diagonal, np.maximum(np.abs(turned), smallest), turned)
+        made += [size * turned for size in (1.0, 0.3, 3.0)]
+    return made
+
+
+def _sampled(objective: Objective) -> list[Floats]:
     """Return the lowest of random places, many of them near a covariance of rank one."""
     free = objective.parameters
-    if nn > DOUBTED or len(free) < 2:
-        return []
     rng = np.random.default_rng(0)  # the same places for every fit
     columns = np.unique(np.column_stack([free.factor, free.column]), axis=0, return_inverse=True)[1]
     shrunk = 10.0 ** rng.uniform(-3.0, 0.0, (SAMPLE, int(columns.max()) + 1))
