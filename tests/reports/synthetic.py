@@ -278,6 +278,7 @@ def _descriptives(rng: np.random.Generator) -> pd.DataFrame:
             rows.append(
                 {
                     "variable": variable, "label": label, "level": level,
+                    "kind": "scale" if variable in labels else "background",
                     "n": int(rng.integers(60, 1900)), "mean": rng.uniform(2, 8),
                     "std_dev": rng.uniform(0.5, 3), "minimum": np.nan,
                     "maximum": np.nan, "category": None, "share": np.nan,
@@ -287,6 +288,7 @@ def _descriptives(rng: np.random.Generator) -> pd.DataFrame:
             rows.append(
                 {
                     "variable": "profession", "label": f"Profession: {category}", "level": level,
+                    "kind": "background",
                     "n": int(rng.integers(10, 900)), "mean": np.nan, "std_dev": np.nan,
                     "minimum": np.nan, "maximum": np.nan, "category": category, "share": share,
                 }

@@ -82,7 +82,7 @@ def test_aggregation_table_is_the_build(study: Path, web: Web) -> None:
 
 def test_background_table_is_the_build(study: Path, web: Web) -> None:
     frame = table(study, "descriptives")
-    frame = frame[~frame["variable"].isin(table(study, "scales")["scale"])]
+    frame = frame[frame["kind"] == "background"]
     expected = []
     for row in frame.itertuples():
         if np.isnan(row.share):

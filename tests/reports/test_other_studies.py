@@ -29,7 +29,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     edited(study, "scales", lambda f: f[f[managers[0]] == managers[1]].assign(method="sum"))
     scales = set(pd.read_parquet(study / "build" / "tables" / "scales.parquet")["scale"])
     edited(study, "items", lambda f: f[f["scale"].isin(scales)])
-    edited(study, "descriptives", lambda f: f[f["variable"].isin(scales)])
+    edited(study, "descriptives", lambda f: f[f["kind"] == "scale"])
     edited(
         study, "correlations",
         lambda f: f[f["variable"].isin(scales) & f["other"].isin(scales)],
@@ -92,6 +92,14 @@ def test_each_part_may_be_missing_alone(tmp_path: Path, table: str) -> None:
     web = Web.open(render(study, formats=("html",), engine="embedded")[0])
     assert all(len(rows) > 1 for rows in web.tables())
     assert not re.search(r"  |\.\.| ,| \.", web.prose())
+
+
+def test_a_scale_the_study_leaves_out_is_no_background(tmp_path: Path) -> None:
+    """Scales of the instrument that the study does not name stood among who answered."""
+    study = write_build(tmp_path)
+    edited(study, "scales", lambda f: f[f["scale"] != "engagement"])
+    web = Web.open(render(study, formats=("html",), engine="embedded")[0])
+    assert "Engagement" not in {row[0] for row in web.table("tbl-background")}
 
 
 def test_a_study_of_null_models_is_a_report(tmp_path: Path) -> None:

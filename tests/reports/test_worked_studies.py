@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shutil
 from pathlib import Path
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 
 from crosslevel.reporting import render
-from crosslevel.study import Study
+from crosslevel.study import Study, open_build
 from reports.pages import Paper, Web, Word
 
 ANALYSIS = Path(__file__).parents[2] / "analysis"
@@ -33,6 +34,18 @@ def test_study_becomes_a_report(tmp_path: Path, name: str, figures: int, tables:
     for text in (web.soup.get_text(), paper.text(), word.text()):
         assert not re.search(r"\b(nan|None|NaN|inf)\b", text)
         assert ("imulated data" in text) == (name == "danish-hospitals")
+    build = open_build(study)
+    fits = build.table("fits").set_index("model")
+    main = fits.loc[build.value("main_model")]
+    assert main["reference"].rstrip(".")[1:] in web.prose()
+    assert "estimated by restricted maximum likelihood (Bates" in web.prose()
+    frame = build.table("coefficients").query("model == @main.name and estimator == 'multilevel'")
+    rows = {row[0]: row for row in web.table("tbl-main")}
+    assert rows[""][3] == "df"
+    for row in frame.itertuples():
+        assert math.isfinite(row.df)
+        shown = float(rows[row.label][3].replace(",", ""))
+        assert shown == pytest.approx(row.df, abs=0.5 if row.df >= 100 else 0.05)
     roster = study / "data" / "units.csv"
     if roster.is_file():
         for unit in pd.read_csv(roster, dtype=str)["unit"]:

@@ -37,10 +37,9 @@ def contents(build: Build) -> Mapping[str, bool]:
     main, scales = main_model(build), build.table("scales")
     told = scales.set_index("scale")["audience"]
     items = set(build.table("items")["scale"].map(told))
-    described = set(build.table("descriptives")["variable"]) - set(scales["scale"])
     return {
         "aggregation": bool(scales["icc1"].notna().any()),
-        "background": bool(described),
+        "background": bool((build.table("descriptives")["kind"] == "background").any()),
         "claims": len(build.table("claims")) > 0,
         "correlations": len(build.table("correlations")) > 0,
         "employee-items": "employee" in items,

@@ -92,11 +92,11 @@ def quoted(text: str) -> str:
 def _figure(node: Node) -> list[Node]:
     """A figure whose number Typst writes, with its alternative text."""
     attrs, (_, caption), inside = node["c"]
-    placement = "auto" if take_number(attrs)[1] == "1" else "top"
+    take_number(attrs)
     image = inside[0]["c"][0]
     alt = "".join(" " if n["t"] == "Space" else n["c"] for n in image["c"][1])
     picture = f"image({quoted(image['c'][2][0])}, alt: {quoted(alt)})"
-    opening = f"#figure(placement: {placement}, {picture}, caption: ["
+    opening = f"#figure(placement: auto, {picture}, caption: ["
     words = caption[0]["c"]
     closing = f"]) <{attrs[0]}>"
     return [

@@ -38,14 +38,17 @@ def plural(word: str) -> str:
 
 
 def joined(parts: Sequence[str]) -> str:
-    """Return a list in words.
+    """Return a list in words; semicolons where a part has a comma of its own.
 
     Examples
     --------
-    >>> joined(["a"]), joined(["a", "b", "c"])
-    ('a', 'a, b and c')
+    >>> joined(["a"]), joined(["a", "b", "c"]), joined(["a, within", "a, between"])
+    ('a', 'a, b and c', 'a, within; and a, between')
     """
-    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+    if len(parts) < 2:
+        return "".join(parts)
+    mark, last = ("; ", "; and ") if any("," in part for part in parts) else (", ", " and ")
+    return last.join([mark.join(parts[:-1]), parts[-1]])
 
 
 def within_sentence(label: str) -> str:

@@ -46,7 +46,7 @@ def coefficients(build: Build, model: str) -> Figure:
     labels = dict(zip(frame["term"], frame["label"], strict=True))
     outcome = within_sentence(str(fit_of(build, name)["outcome_label"]))
     with styled():
-        figure = sheet(WIDTH, 0.95 + 0.42 * len(terms))
+        figure = sheet(WIDTH, 0.95 + 0.37 * len(terms))
         axes = figure.subplots()
         zero_line(axes)
         for estimator, words, color, marker, shift in _ESTIMATORS:
@@ -55,7 +55,7 @@ def coefficients(build: Build, model: str) -> Figure:
                 y = rows[row["term"]] + shift
                 _mark(axes, row, y, color=color, marker=marker)
                 if i == 0:
-                    _name_mark(axes, row, y + (0.2 if shift > 0 else -0.2), words, color)
+                    _name_mark(axes, row, y + (0.25 if shift > 0 else -0.25), words, color)
         axes.set_yticks([rows[t] for t in terms], [_wrapped(labels[t]) for t in terms])
         axes.set_ylim(-0.6, len(terms) - 0.25)
         axes.set_xlabel(f"Difference in {outcome} per unit of the predictor (scale points)")

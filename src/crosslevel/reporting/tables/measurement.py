@@ -152,9 +152,8 @@ def items(build: Build, *, audience: str) -> Table:
 
 def background(build: Build) -> Table:
     """Background variables of both levels; shares for categories, means for numbers."""
-    scales = set(build.table("scales")["scale"])
     frame = build.table("descriptives")
-    frame = frame[~frame["variable"].isin(scales)]
+    frame = frame[frame["kind"] == "background"]
     rows = []
     for level in ("employee", "manager"):
         part = frame[frame["level"] == level]

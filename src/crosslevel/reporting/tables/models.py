@@ -73,7 +73,7 @@ def model(build: Build, name: str) -> Table:
     rows += _variance_rows(build, name)
     rows += _fit_rows(build, name)
     header = ("", "Multilevel", f"{level} interval", "df", "p", "OLS", f"{level} interval", "p")
-    widths = (28, 15, 18, 6, 8, 15, 18, 8)
+    widths = (27, 15, 18, 7, 8, 15, 18, 8)
     small = bool(np.isfinite(multilevel["df"]).any())
     shown = [i for i in range(8) if (small or i != 3) and (pooled or i < 5)]
     return Table(
