@@ -254,16 +254,33 @@ def test_a_unit_with_one_person_is_analysed_and_never_shown(study: Path) -> None
     """A single respondent adds to the estimates, and no table by unit has a row for them."""
     roster = pd.read_csv(study / ROSTER)
     answered = pd.read_csv(study / EMPLOYEES, dtype="str", keep_default_na=False)
-    unit = open_build(study).table("flow_units").query("analysed > 0")["unit"].iloc[0]
+    by_unit = study / "build" / "private" / "flow_units.parquet"
+    unit = pd.read_parquet(by_unit).query("analysed > 0")["unit"].iloc[0]
     inside = roster.loc[roster["unit"] == unit, "employee"]
     others = answered[answered["employee"].isin(inside)]["employee"].iloc[1:]
     answered[~answered["employee"].isin(others)].to_csv(study / EMPLOYEES, index=False)
     assert main(["run", str(study)]) == 0
     build = open_build(study)
-    assert unit not in set(build.table("flow_units")["unit"])
+    assert unit not in set(pd.read_parquet(by_unit)["unit"])
+    assert not any("unit" in build.table(name).columns for name in build.tables)
     assert int(build.value("units_withheld")) >= 2, "one alone could be worked out from the total"
     linked = pd.read_parquet(study / "build" / "private" / "linked.parquet")
     assert (linked["unit"] == unit).sum() == 1
+
+
+def test_a_category_of_one_person_is_no_term_of_a_model(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The coefficient of a category with one employee used to give that one's score exactly."""
+    answered = pd.read_csv(study / EMPLOYEES, dtype="str", keep_default_na=False)
+    last = answered["profession"] == "4"
+    complete = answered.index[last & (answered != "").all(axis=1)][0]
+    answered.loc[last & (answered.index != complete), "profession"] = "1"
+    answered.to_csv(study / EMPLOYEES, index=False)
+    assert main(["run", str(study)]) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert "fewer than the disclosure minimum of 5" in said
+    assert "Administrative or technical staff" in said
 
 
 def test_raw_data_are_the_same_after_a_good_run(study: Path) -> None:

@@ -7,6 +7,7 @@ import json
 import platform
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from crosslevel.errors import StudyError, did_you_mean
 
 SCHEMA = 1
+_STALE = 3600.0  # seconds: a younger folder may belong to a run that is at work
 FOLDER = "build"
 _MANIFEST, _VALUES, _TABLES, _PRIVATE = "manifest.json", "values.json", "tables", "private"
 _PACKAGES = (
@@ -177,10 +179,12 @@ def replacing(root: Path) -> Iterator[Path]:
     """
     target = root / FOLDER
     require_replaceable(target)
+    _sweep(root)
     fresh = Path(tempfile.mkdtemp(prefix=".build-", dir=root))
-    fresh.chmod(0o755)
+    (fresh / ".gitignore").write_text("*\n", encoding="utf-8", newline="\n")
     try:
         yield fresh
+        fresh.chmod(0o755)
         _swap(fresh, target)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -213,12 +217,25 @@ def write_build(
         _write_table(frame, folder / _TABLES / f"{name}.parquet")
     for name, frame in private.items():
         _write_table(frame, folder / _PRIVATE / f"{name}.parquet")
+        (folder / _PRIVATE / f"{name}.parquet").chmod(0o600)
+    (folder / _PRIVATE).chmod(0o700)
     (folder / _PRIVATE / "README.txt").write_text(_WARNING, encoding="utf-8", newline="\n")
     _write_json(folder / _VALUES, dict(values))
-    written = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = (path for path in folder.rglob("*") if path.is_file())
+    written = sorted(path for path in files if path.name != ".gitignore")
     outputs = tuple(FileRecord(path=_relative(p, folder), sha256=sha256(p)) for p in written)
     complete = manifest.model_copy(update={"outputs": outputs})
     _write_json(folder / _MANIFEST, complete.model_dump(mode="json", by_alias=True))
+
+
+def _sweep(root: Path) -> None:
+    """Take up what a run that was killed left: restore its old build, delete the rest."""
+    for left in sorted(root.glob(".build-*")):
+        old = left / FOLDER
+        if (old / _MANIFEST).is_file() and not (root / FOLDER).exists():
+            old.rename(root / FOLDER)
+        if time.time() - left.stat().st_mtime > _STALE:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _write_table(frame: pd.DataFrame, path: Path) -> None:

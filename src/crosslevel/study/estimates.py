@@ -15,6 +15,7 @@ from crosslevel.errors import ModelError, Problem
 from crosslevel.multilevel import MultilevelFit
 from crosslevel.multilevel.design import Design
 from crosslevel.multilevel.formula import parse
+from crosslevel.study.categories import require_people
 from crosslevel.study.document import counted
 from crosslevel.study.formulas import fixed_part
 from crosslevel.study.labels import Labels
@@ -197,7 +198,9 @@ def icc_table(fitted: Iterable[Fitted], labels: Labels) -> pd.DataFrame:
 def prediction_table(fitted: Iterable[Fitted], spec: StudySpec, labels: Labels) -> pd.DataFrame:
     """Return the outcome predicted over the range of each term that a claim names.
 
-    The other numeric terms are held at their means over the analysed rows, categories at their
+    The range is that between the 5th and the 95th percentile, over units for a term that does not
+    vary within them, over people otherwise: an end that is one person's score would show it. The
+    other numeric terms are held at their means over the analysed rows, categories at their
     reference. The interval is that of the mean (fixed effects only).
     """
     tables = []
@@ -223,7 +226,8 @@ class UnitEffects:
 def unit_effects(one: Fitted, spec: StudySpec) -> UnitEffects:
     """Return the random intercepts of units, without anything that tells which unit it is.
 
-    Units with fewer analysed people than the disclosure minimum are left out.
+    Units with fewer analysed people than the disclosure minimum are left out. Every interval has
+    the median width: its own width would tell a unit's size, and so which unit it is.
     """
     columns = ["model", "position", "estimate", "conf_low", "conf_high"]
     factor = next((f for f in one.design.factors if f.columns[-1] == LINK_LEVEL), None)
@@ -235,12 +239,12 @@ def unit_effects(one: Fitted, spec: StudySpec) -> UnitEffects:
     effects = effects.assign(people=effects["level"].astype(str).map(people).astype("int64"))
     shown = disclosure.withhold(effects, count="people", minimum=spec.disclosure.minimum)
     table = shown.shown.sort_values("estimate", ignore_index=True)
-    z = stats.norm.ppf((1 + spec.conf_level) / 2)
+    half = stats.norm.ppf((1 + spec.conf_level) / 2) * table["std_error"].median()
     table = table.assign(
         model=one.spec.id,
         position=np.arange(1, len(table) + 1),
-        conf_low=table["estimate"] - z * table["std_error"],
-        conf_high=table["estimate"] + z * table["std_error"],
+        conf_low=table["estimate"] - half,
+        conf_high=table["estimate"] + half,
     )
     return UnitEffects(table[columns], int(shown.withheld))
 
@@ -288,6 +292,7 @@ def _fit(entry: ModelSpec, frame: pd.DataFrame, spec: StudySpec, labels: Labels)
     """Fit one model, and OLS with unit-clustered standard errors beside it."""
     formula = parse(entry.formula)
     fit = multilevel.fit(entry.formula, frame, method=entry.method)
+    require_people(fit, frame, spec.disclosure.minimum)
     if entry.covariance != "model":
         fit = fit.with_vcov(entry.covariance)
     tables = {"multilevel": fit.tidy(df=entry.df, conf_level=spec.conf_level)}
@@ -306,6 +311,18 @@ def _fit(entry: ModelSpec, frame: pd.DataFrame, spec: StudySpec, labels: Labels)
         ignore_index=True,
     )
     return Fitted(entry, fit, fit.design, coefficients.reindex(columns=list(_COEFFICIENTS)))
+
+
+def _range(one: Fitted, term: str) -> tuple[float, float]:
+    """Return where the line of a term starts and ends."""
+    values = pd.Series(one.column(term))
+    factor = next((f for f in one.design.factors if f.columns[-1] == LINK_LEVEL), None)
+    if factor is not None:
+        by_unit = values.groupby(factor.codes)
+        if (by_unit.min() == by_unit.max()).all():
+            values = by_unit.first()
+    low, high = np.quantile(values, (0.05, 0.95))
+    return float(low), float(high)
 
 
 def _reference(entry: ModelSpec) -> str:
@@ -339,7 +356,7 @@ def _predict(one: Fitted, term: str, *, conf_level: float, labels: Labels) -> pd
     reference = one.fit.reference(one.spec.df)
     names = [str(name) for name in one.fit.vcov().index]
     at = {n: 0.0 if "[" in n else float(one.column(n).mean()) for n in names}
-    x = np.linspace(one.column(term).min(), one.column(term).max(), GRID)
+    x = np.linspace(*_range(one, term), GRID)
     rows = np.tile([at[name] for name in names], (GRID, 1))
     rows[:, names.index(term)] = x
     estimate = rows @ one.estimates.loc[names, "estimate"].to_numpy(dtype=float)

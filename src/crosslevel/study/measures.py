@@ -72,13 +72,17 @@ def scale_tables(gathered: Gathered, spec: StudySpec) -> tuple[pd.DataFrame, pd.
             row, table = _scale(name, survey, gathered, spec)
         except CrosslevelError as error:
             found = list(error.problems) or [Problem("", error.message)]
-            problems += [Problem(f"scale '{name}', {p.where}", p.found, p.fix) for p in found]
+            problems += [p.within(f"scale '{name}'") for p in found]
             continue
         rows.append(row)
         items.append(table)
     if problems:
         raise MeasurementError(f"{counted(problems)} with the scales.", problems)
-    return pd.DataFrame(rows), pd.concat(items, ignore_index=True)
+    scales, described = pd.DataFrame(rows), pd.concat(items, ignore_index=True)
+    return _blanked(scales, spec), _blanked(described, spec)
+
+
+_KEPT = ("n", "n_items", "n_complete", "missing", "groups")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +96,8 @@ class Descriptives:
 def descriptives(gathered: Gathered, spec: StudySpec) -> Descriptives:
     """Return mean and spread of every score and number, and the share of every category.
 
-    Categories of fewer people than the disclosure minimum are left out, and so are the lowest and
-    highest value of a background number: each is one person.
+    Categories of fewer people than the disclosure minimum are left out, and so are the statistics
+    of a variable that fewer answered, and every lowest and highest value: each is one person.
     """
     tables, withheld = [], 0
     for survey in gathered.surveys:
@@ -103,10 +107,18 @@ def descriptives(gathered: Gathered, spec: StudySpec) -> Descriptives:
                 shown = disclosure.withhold(table, count="n", minimum=spec.disclosure.minimum)
                 table, withheld = shown.shown, withheld + shown.withheld
             tables.append(table)
-    columns = ["variable", "label", "level", "category", "n", "mean", "std_dev", "minimum"]
-    columns += ["maximum", "share"]
+    columns = ["variable", "label", "level", "kind", "category", "n", "mean", "std_dev"]
+    columns += ["minimum", "maximum", "share"]
     rows = [row for table in tables for row in table.to_dict("records")]
-    return Descriptives(pd.DataFrame(rows).reindex(columns=columns), withheld)
+    described = pd.DataFrame(rows).reindex(columns=columns)
+    return Descriptives(_blanked(described, spec), withheld)
+
+
+def _blanked(table: pd.DataFrame, spec: StudySpec) -> pd.DataFrame:
+    """Return a table without the numbers of rows that rest on too few people; `n` stays."""
+    few = table["n"] < spec.disclosure.minimum
+    numbers = [str(name) for name in table.select_dtypes("number") if name not in _KEPT]
+    return table.assign(**{name: table[name].astype(float).mask(few) for name in numbers})
 
 
 def correlation_table(gathered: Gathered, spec: StudySpec) -> pd.DataFrame:
@@ -141,8 +153,8 @@ def _scale(
         "n": int(scores.notna().sum()),
         "mean": scores.mean(),
         "std_dev": scores.std(),
-        "minimum": scores.min(),
-        "maximum": scores.max(),
+        "minimum": np.nan,
+        "maximum": np.nan,
         **_NO_RELIABILITY,
         **dict.fromkeys(_AGGREGATION, np.nan),
     }
@@ -228,10 +240,9 @@ def _describe(name: str, survey: Survey, gathered: Gathered) -> Iterator[dict[st
     column = f"manager_{name}" if background and audience == "manager" else name
     label = gathered.labels.of(column)
     row: dict[str, object] = {"variable": column, "label": label, "level": audience}
+    row["kind"] = "background" if background else "scale"
     if pd.api.types.is_numeric_dtype(values):
         numbers = {"mean": values.mean(), "std_dev": values.std()}
-        if not background:
-            numbers |= {"minimum": values.min(), "maximum": values.max()}
         yield row | {"n": int(values.notna().sum())} | numbers
         return
     answered = values[values.notna() & (values != "")]

@@ -95,7 +95,6 @@ def compute(root: Path, spec: StudySpec, folder: Path, *, progress: Callable[[st
         coefficients = estimates.coefficient_table(fitted)
         tables = {
             "flow": flow.levels,
-            "flow_units": flow.units,
             "scales": scales,
             "items": items,
             "descriptives": described.table,
@@ -122,7 +121,7 @@ def compute(root: Path, spec: StudySpec, folder: Path, *, progress: Callable[[st
         _manifest(root, spec),
         tables=tables,
         values=values,
-        private={"linked": gathered.linked.frame},
+        private={"linked": gathered.linked.frame, "flow_units": flow.units},
     )
 
 

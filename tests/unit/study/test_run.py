@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
+from scipy import stats
 
 from crosslevel import multilevel
 from crosslevel.errors import StudyError
@@ -17,13 +18,11 @@ from crosslevel.study import Build, Study, create, open_build
 
 COLUMNS = {
     "flow": "level stage n lost reason",
-    "flow_units": "unit hospital invited responded linked analysed response_rate "
-    "managers_invited managers_responded",
     "scales": "scale label instrument version audience role method validation n_items n mean "
     "std_dev minimum maximum alpha alpha_low alpha_high icc1 icc1_low icc1_high icc2 rwg_median "
     "rwg_share_070 design_effect groups mean_size",
     "items": "scale item text reversed n missing mean std_dev item_total alpha_if_dropped",
-    "descriptives": "variable label level category n mean std_dev minimum maximum share",
+    "descriptives": "variable label level kind category n mean std_dev minimum maximum share",
     "correlations": "level variable other estimate n conf_low conf_high label other_label",
     "coefficients": "model estimator term label group estimate std_error statistic df p_value "
     "conf_low conf_high",
@@ -168,11 +167,38 @@ def test_predictions_equal_those_of_the_fit(build: Build, linked: pd.DataFrame) 
             "profession": "Nurse",
         }
     )
-    expected = fit.predict(rows, include="none", interval="confidence")
-    for column in ("estimate", "conf_low", "conf_high"):
-        np.testing.assert_allclose(table[column], expected[column], rtol=1e-9)
-    assert table["x"].min() == used["problem_solving_use"].min()
-    assert table["x"].max() == used["problem_solving_use"].max()
+    expected = fit.predict(rows, include="none")
+    np.testing.assert_allclose(table["estimate"], expected, rtol=1e-9)
+    design = np.zeros((len(rows), len(fit.vcov())))
+    names = list(fit.vcov().index)
+    design[:, names.index("(Intercept)")] = 1.0
+    for name in ("problem_solving_use", "reward_control_use", "tenure"):
+        design[:, names.index(name)] = rows[name]
+    reference = fit.reference("kenward-roger")
+    std_error = np.sqrt(np.diag(design @ reference.covariance @ design.T))
+    half = std_error * stats.t.ppf(0.975, [reference.df(row) for row in design])
+    np.testing.assert_allclose(table["conf_low"], table["estimate"] - half, rtol=1e-9)
+    np.testing.assert_allclose(table["conf_high"], table["estimate"] + half, rtol=1e-9)
+
+
+def test_no_line_ends_at_the_score_of_one_manager(build: Build, linked: pd.DataFrame) -> None:
+    by_unit = linked.groupby("unit")["problem_solving_use"].first().dropna()
+    x = build.table("predictions").query("term == 'problem_solving_use'")["x"]
+    assert by_unit.min() < x.min() < by_unit.median() < x.max() < by_unit.max()
+
+
+def test_intervals_of_units_do_not_tell_their_size(build: Build) -> None:
+    effects = build.table("unit_effects")
+    width = effects["conf_high"] - effects["conf_low"]
+    np.testing.assert_allclose(width, width.iloc[0], rtol=1e-12)
+    assert "flow_units" not in build.tables
+
+
+def test_extremes_of_scores_are_not_published(build: Build) -> None:
+    for name in ("scales", "descriptives"):
+        table = build.table(name)
+        assert table[["minimum", "maximum"]].isna().all(axis=None)
+        assert table["mean"].notna().any()
 
 
 def test_standardised_slopes(build: Build, linked: pd.DataFrame) -> None:
