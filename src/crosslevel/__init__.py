@@ -18,6 +18,7 @@ _NAMESPACES = (
     "integration",
     "multilevel",
     "psychometrics",
+    "quality",
     "reporting",
     "responses",
     "study",

@@ -1,0 +1,3 @@
+"""Were the answers honest, complete and representative."""
+
+__all__: list[str] = []
