@@ -1,0 +1,19 @@
+"""Warnings about a scale: the numbers are right, and what they say needs a second look."""
+
+from __future__ import annotations
+
+
+class HeywoodWarning(UserWarning):
+    """An item has no unique variance left, or less than none; the text names it."""
+
+
+class NotPositiveDefiniteWarning(UserWarning):
+    """A correlation matrix has an eigenvalue at or below zero; the text gives the smallest."""
+
+
+class EmptyCategoryWarning(UserWarning):
+    """Nobody chose a category between two that were chosen; the text names the item."""
+
+
+class BoundaryCorrelationWarning(UserWarning):
+    """A polychoric correlation runs to -1 or 1; the text names the pair."""

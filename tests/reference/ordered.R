@@ -1,0 +1,36 @@
+# Reference values for ordered items that the topic files do not have. Made with R 4.2.2, lavaan 0.6-14.
+# Run in the folder of this file: Rscript ordered.R
+suppressMessages({library(lavaan); library(jsonlite)})
+bfi <- read.csv("data/bfi.csv")
+agree <- paste0("A", 1:5); consc <- paste0("C", 1:5); extra <- paste0("E", 1:5)
+entry <- function(id, what, call, values)
+  list(id = id, dataset = list("data/bfi.csv"), what = what, r_call = call, values = values)
+
+moments <- function(x, ...) {
+  fit <- lavCor(x, ordered = names(x), output = "fit", se = "standard", estimator = "WLSMV", ...)
+  gamma <- lavInspect(fit, "gamma")
+  list(n = lavInspect(fit, "nobs"), thresholds = as.numeric(lavInspect(fit, "sampstat")$th),
+       correlations = unclass(unname(lavInspect(fit, "sampstat")$cov)),
+       gamma_diagonal = as.numeric(diag(gamma)), gamma_row_sums = as.numeric(rowSums(gamma)))
+}
+complete <- bfi[complete.cases(bfi[c(agree, consc)]), c(agree, consc)]
+two <- as.data.frame(lapply(bfi[1:300, agree], function(x) 1 + (x > 5)))
+two <- two[complete.cases(two), ]
+uneven <- bfi[1:400, c("E1", "E2", "E3", "N1")]
+uneven$E2 <- pmin(uneven$E2, 3); uneven$E3 <- 1 + (uneven$E3 > 3)
+uneven <- uneven[complete.cases(uneven), ]
+pair <- data.frame(a = rep(1:2, c(40, 60)), b = c(rep(1, 40), rep(1:2, c(25, 35))))
+
+entries <- list(
+  entry("moments_bfi_ac", "thresholds, polychorics, Gamma; complete on A1-A5, C1-C5",
+        "lavCor(x, ordered, output = 'fit', estimator = 'WLSMV')", moments(complete)),
+  entry("moments_uneven", "rows 1-400 of E1, E2 (cut at 3), E3 (> 3), N1; complete", "as above", moments(uneven)),
+  entry("moments_two", "rows 1-300 of A1-A5, each > 5 against the rest; complete", "as above", moments(two)),
+  entry("cell_empty", "2 x 2 table 40, 0, 25, 35", "lavCor(x, ordered = c('a', 'b'))",
+        list(rho = lavCor(pair, ordered = c("a", "b"))[1, 2])),
+  entry("polychoric_pairwise", "polychorics, all rows with any answer", "lavCor(x, ordered, missing = 'pairwise')",
+        list(correlations = unclass(unname(lavCor(bfi[agree], ordered = agree, missing = "pairwise")))))
+)
+write_json(list(topic = "ordered", made_by = "ordered.R", R = R.version.string,
+                packages = list(lavaan = as.character(packageVersion("lavaan"))), entries = entries),
+           "ordered.json", digits = NA, auto_unbox = TRUE, pretty = TRUE)
