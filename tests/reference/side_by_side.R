@@ -14,7 +14,7 @@ read_data <- function(name) {
 }
 tight <- lmerControl(optimizer = "bobyqa", optCtrl = list(rhoend = 1e-9, maxfun = 1e6))
 entries <- list()
-add <- function(id, dataset, call, values, tolerance = list(rtol = 1e-6))
+add <- function(id, dataset, call, values, tolerance = list(rtol = 1e-6, p = list(rtol = 1e-5)))
   entries[[length(entries) + 1]] <<- list(id = id, dataset = list(paste0("data/", dataset, ".csv")),
     r_call = call, values = values, tolerance = tolerance)
 
@@ -23,7 +23,8 @@ mundlak <- function(id, dataset, frame, formula, means) {
   large <- lmer(formula, frame, control = tight)
   small <- update(large, as.formula(paste(". ~ . -", paste(means, collapse = " - "))))
   b <- fixef(large); at <- match(means, names(b)); V <- as.matrix(vcov(large))[at, at, drop = FALSE]
-  kr <- getKR(KRmodcomp(large, small), c("Fstat", "ddf", "p.value"))
+  test <- KRmodcomp(large, small)
+  kr <- sapply(c("Fstat", "ddf", "p.value"), function(what) getKR(test, what))
   add(id, dataset, deparse(formula), list(fixef = unname(b), se = unname(sqrt(diag(as.matrix(vcov(large))))),
     chisq = drop(t(b[at]) %*% solve(V, b[at])), df = length(at), f = kr[[1]], f_df = kr[[2]],
     f_p = kr[[3]]))
@@ -34,6 +35,7 @@ mundlak("mundlak_grunfeld", "Grunfeld", grunfeld,
   inv ~ value + capital + value_m + capital_m + (1 | firm), c("value_m", "capital_m"))
 exam <- read_data("Exam")
 exam$girl <- as.numeric(exam$sex == levels(exam$sex)[2])
+exam$mixed <- as.numeric(exam$schgend == levels(exam$schgend)[1])
 for (x in c("standLRT", "girl")) exam[[paste0(x, "_m")]] <- ave(exam[[x]], exam$school)
 mundlak("mundlak_exam", "Exam", exam,
   normexam ~ standLRT + girl + schgend + standLRT_m + girl_m + (1 | school),
@@ -45,13 +47,13 @@ mundlak("mundlak_exam_slope", "Exam", exam,
 p <- pdata.frame(transform(exam, pupil = ave(seq_along(school), school, FUN = seq_along)),
                  index = c("school", "pupil"))
 panel <- lapply(c(pooling = "pooling", within = "within", random = "random"), function(model) {
-  m <- plm(normexam ~ standLRT + girl + schavg, p, model = model)
+  m <- plm(normexam ~ standLRT + girl + mixed, p, model = model)
   se <- sqrt(diag(vcovHC(m, method = "arellano", type = "sss", cluster = "group")))
   made <- list(coef = as.list(coef(m)), cluster_arellano_sss_se = as.list(se))
   if (model == "random") made$sigma2 <- as.list(ercomp(m)$sigma2)
   made
 })
-add("panel_exam", "Exam", "plm(normexam ~ standLRT + girl + schavg, index = school), swar", panel,
+add("panel_exam", "Exam", "plm(normexam ~ standLRT + girl + mixed, index = school), swar", panel,
     tolerance = list(rtol = 1e-7))
 
 # joint tests with a robust covariance: approximate Hotelling's T-squared

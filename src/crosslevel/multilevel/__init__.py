@@ -16,6 +16,7 @@ from crosslevel.multilevel.formula import Formula, parse
 from crosslevel.multilevel.permutation import PermutationTest, permutation_test
 from crosslevel.multilevel.pooled import PooledFit, ols
 from crosslevel.multilevel.result import MultilevelFit
+from crosslevel.multilevel.side_by_side import Mundlak, SideBySide, side_by_side
 from crosslevel.multilevel.wild import WildBootstrap, wild_bootstrap
 
 __all__ = [
@@ -24,8 +25,10 @@ __all__ = [
     "BootstrapTest",
     "Formula",
     "MultilevelFit",
+    "Mundlak",
     "PermutationTest",
     "PooledFit",
+    "SideBySide",
     "WildBootstrap",
     "bootstrap_test",
     "compare",
@@ -35,5 +38,6 @@ __all__ = [
     "permutation_test",
     "power",
     "refit",
+    "side_by_side",
     "wild_bootstrap",
 ]

@@ -69,7 +69,7 @@ def condition(design: Design) -> Conditioned:
         raise ModelError(
             f"The outcome '{design.formula.response}' has the same value on every row."
         )
-    X, basis = _predictors(design, root)
+    X, basis = _predictors(design.X, design.names, design.weights, root)
     if design.n <= len(X):
         raise ModelError(
             f"{design.n} rows cannot carry {len(X)} fixed coefficients and a variance."
@@ -118,8 +118,14 @@ def aliased(design: Design) -> tuple[tuple[int, ...], tuple[str, ...]]:
         raise ModelError(
             f"The outcome '{design.formula.response}' has the same value on every row."
         )
-    kept = _predictors(design, _root_weights(design))[1].kept
+    root = _root_weights(design)
+    kept = _predictors(design.X, design.names, design.weights, root)[1].kept
     return kept, tuple(name for k, name in enumerate(design.names) if k not in kept)
+
+
+def independent(X: Floats, names: tuple[str, ...]) -> tuple[int, ...]:
+    """Return the positions of the columns (P, n) that earlier ones do not explain."""
+    return _predictors(X, names, None, None)[1].kept
 
 
 def least_squares(X: Floats, y: Floats) -> tuple[Floats, Floats]:
@@ -150,14 +156,15 @@ def _root_weights(design: Design) -> Floats | None:
     return np.sqrt(design.weights)
 
 
-def _predictors(design: Design, root: Floats | None) -> tuple[Floats, Basis]:
+def _predictors(
+    X: Floats, names: tuple[str, ...], weights: Floats | None, root: Floats | None
+) -> tuple[Floats, Basis]:
     """Return scaled columns and their basis; columns that earlier ones explain are dropped."""
-    X = design.X
-    centre, size = _centre_and_size(X, design.names, design.weights)
+    centre, size = _centre_and_size(X, names, weights)
     P = len(X)
     B = np.diag(1.0 / np.where(size > 0, size, 1.0))
     shift = centre * np.diag(B)
-    if P and design.names[0] == INTERCEPT:
+    if P and names[0] == INTERCEPT:
         B[0, 1:] -= shift[1:]
     scaled = X - centre[:, None]
     scaled *= np.diag(B)[:, None]
