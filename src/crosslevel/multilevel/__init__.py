@@ -15,6 +15,8 @@ from crosslevel.multilevel.fit import fit
 from crosslevel.multilevel.formula import Formula, parse
 from crosslevel.multilevel.permutation import PermutationTest, permutation_test
 from crosslevel.multilevel.pooled import PooledFit, ols
+from crosslevel.multilevel.regression import regress
+from crosslevel.multilevel.regression_fit import RegressionFit
 from crosslevel.multilevel.result import MultilevelFit
 from crosslevel.multilevel.side_by_side import Mundlak, SideBySide, side_by_side
 from crosslevel.multilevel.wild import WildBootstrap, wild_bootstrap
@@ -29,6 +31,7 @@ __all__ = [
     "PermutationTest",
     "PooledFit",
     "SideBySide",
+    "RegressionFit",
     "WildBootstrap",
     "bootstrap_test",
     "compare",
@@ -39,5 +42,6 @@ __all__ = [
     "power",
     "refit",
     "side_by_side",
+    "regress",
     "wild_bootstrap",
 ]

@@ -94,7 +94,7 @@ def _rows(
         weights = np.ones(m) if design.weights is None else design.weights
     else:
         m, index = len(data), data.index
-        X = _predictors(design, data)
+        X = predictors(design, data)
         extra = {kind: name for kind, name in design.columns.items() if kind == "offset"}
         require_columns(data, extra.values(), error=ModelError)
         offset = numbers(data[extra["offset"]]) if extra else np.zeros(m)
@@ -131,7 +131,7 @@ def _included(design: Design, include: str | Sequence[str]) -> tuple[str, ...]:
     return tuple(asked)
 
 
-def _predictors(design: Design, data: pd.DataFrame) -> Floats:
+def predictors(design: Design, data: pd.DataFrame) -> Floats:
     """Return X (P, n) for new rows; nan where a predictor is missing."""
     fixed = Formula("", design.formula.response, design.formula.intercept, design.formula.terms, ())
     atoms = {atom for term in fixed.terms for atom in term}

@@ -36,7 +36,9 @@ NO_LEVERAGE = 1e-10  # eigenvalue of D(V - XFX')D', relative to V^2, taken as ze
 class Robust:
     """covariance (P, P), and what its degrees of freedom need, in the user's units.
 
-    d (C, P, P) = F G'V G F and b (C, P, P) = X'G F per cluster, G = A V^-1 X; F (P, P).
+    d (C, P, P) = F G'V G F and b (C, P, P) = X'G F per cluster, G = A V^-1 X; F (P, P). The parts
+    l'b_c'F b_d l, c != d, are minus the covariance of the contributions of two clusters; b and F
+    may have more rows, as long as that holds.
     """
 
     covariance: Floats
@@ -127,7 +129,7 @@ def robust(
     X = problem.X / root
     meat = np.zeros((P, P))
     d, b = np.zeros((cluster.J, P, P)), np.zeros((cluster.J, P, P))
-    for c, rows in enumerate(_rows(cluster.codes, cluster.J)):
+    for c, rows in enumerate(rows_of(cluster.codes, cluster.J)):
         parts = [
             _columns(Z[:, rows] / root[rows], factor.codes[rows], T)
             for factor, Z, T in zip(design.factors, problem.Z, triangles, strict=True)
@@ -142,7 +144,7 @@ def robust(
         V = V + ZT @ ZT.T
         G = np.linalg.solve(V, X_c)
         if kind == "CR2":
-            G = _adjustment(V, V - X_c @ F @ X_c.T) @ G
+            G = adjustment(V, V - X_c @ F @ X_c.T) @ G
         score = G.T @ e_c
         meat += np.outer(score, score)
         d[c] = F @ (G.T @ V @ G) @ F
@@ -158,7 +160,7 @@ def robust(
     )
 
 
-def _adjustment(V: Floats, M: Floats) -> Floats:
+def adjustment(V: Floats, M: Floats) -> Floats:
     """Return A = D'(D M D')^(-1/2) D for the symmetric root D of V."""
     values, vectors = np.linalg.eigh(V)
     D = (vectors * np.sqrt(values)) @ vectors.T
@@ -167,7 +169,7 @@ def _adjustment(V: Floats, M: Floats) -> Floats:
     return np.asarray(D @ (turned * power) @ turned.T @ D)
 
 
-def _rows(codes: Codes, J: int) -> Iterator[npt.NDArray[np.intp]]:
+def rows_of(codes: Codes, J: int) -> Iterator[npt.NDArray[np.intp]]:
     """Yield the rows of each cluster."""
     order = np.argsort(codes, kind="stable")
     ends = np.cumsum(np.bincount(codes, minlength=J))

@@ -1,0 +1,125 @@
+"""Is the regression what it assumes: serial order, unequal variances, collinearity, single rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.stats import chi2
+
+from crosslevel.errors import ModelError
+from crosslevel.multilevel.coding import Floats
+from crosslevel.multilevel.design import INTERCEPT, Design
+from crosslevel.multilevel.families import GAUSSIAN
+from crosslevel.multilevel.glm import Solution, solve
+
+
+def durbin_watson(solution: Solution) -> float:
+    """Return sum (e_i - e_{i-1})^2 / sum e_i^2, near 2 without serial correlation.
+
+    Residuals are those of the weighted fit, unweighted. Source: Durbin & Watson (1950); agrees with
+    R lmtest::dwtest.
+    """
+    e = solution.y - solution.mu
+    return float(np.square(np.diff(e)).sum() / (e @ e))
+
+
+def breusch_godfrey(solution: Solution, order: int) -> tuple[float, float, float]:
+    """Return statistic, df and p value of serial correlation up to an order.
+
+    Notes
+    -----
+    n R^2 of the residuals on the predictors and their own lags (zero before the first row).
+    Source: Breusch (1978), Godfrey (1978); agrees with R lmtest::bgtest.
+    """
+    n, P = len(solution.y), len(solution.beta)
+    if not 0 < order < n - P:
+        raise ModelError(f"`order` must be a whole number from 1 to {n - P - 1}, got {order}.")
+    e = solution.y - solution.mu
+    lagged = np.array([np.concatenate([np.zeros(k), e[:-k]]) for k in range(1, order + 1)])
+    fitted = solve(np.vstack([solution.X, lagged]), e, family=GAUSSIAN).mu
+    statistic = n * float(fitted @ fitted) / float(e @ e)
+    return statistic, float(order), float(chi2.sf(statistic, order))
+
+
+def breusch_pagan(solution: Solution) -> tuple[float, float, float]:
+    """Return statistic, df and p value of variances that change with the predictors.
+
+    Notes
+    -----
+    n sum w f^2 / sum u^2 with u = e^2 - sum w e^2 / n and f its (weighted) regression on the
+    predictors. With weights this is lmtest's form, which depends on their scale: read it for
+    unweighted models only. Source: Koenker (1981); agrees with R lmtest::bptest.
+    """
+    X, w = solution.X, solution.w
+    n, P = X.shape[1], len(X)
+    e = solution.y - solution.mu
+    squared = e * e - float(w @ (e * e)) / n
+    fitted = solve(X, squared, family=GAUSSIAN, w=w).mu
+    statistic = n * float(w @ fitted**2) / float(squared @ squared)
+    return statistic, float(P - 1), float(chi2.sf(statistic, P - 1))
+
+
+def influence(solution: Solution) -> dict[str, Floats]:
+    """Return hat, studentised residuals and Cook's distance by row (n,).
+
+    Source: Cook & Weisberg (1982); Williams (1987) for other families; R's `hatvalues`, `rstudent`
+    and `cooks.distance`.
+    """
+    s, n, P = solution, len(solution.y), len(solution.beta)
+    h = s.hat
+    V = s.family.variance(s.mu)
+    left = np.where(1.0 - h > 1e-10, 1.0 - h, np.nan)
+    pearson = (s.y - s.mu) * np.sqrt(s.w / V)
+    deviance = np.sign(s.y - s.mu) * np.sqrt(np.maximum(s.w * s.family.deviance(s.y, s.mu), 0.0))
+    scale = float(pearson @ pearson) / (n - P) if s.family.scale else 1.0
+    if s.family.scale:
+        without = (s.deviance - pearson**2 / left) / (n - P - 1) if n - P > 1 else np.nan * h
+        studentised = pearson / np.sqrt(without * left)
+    else:
+        studentised = np.sign(deviance) * np.sqrt(deviance**2 + h * pearson**2 / left)
+    return {
+        "hat": h,
+        "studentised": studentised,
+        "cooks_distance": (pearson / left) ** 2 * h / (scale * P),
+    }
+
+
+def vif(design: Design, solution: Solution, names: tuple[str, ...]) -> pd.DataFrame:
+    """Return generalised variance inflation by term of a formula, and the columns it stands for.
+
+    Notes
+    -----
+    det R_in det R_out / det R of the correlations of the weighted predictors.
+    """
+    if INTERCEPT not in names or len(names) < 3:
+        raise ModelError("Variance inflation needs an intercept and two predictors or more.")
+    R = np.linalg.inv(solution.F)
+    correlation = np.linalg.inv(_scaled(np.linalg.inv(R)[1:, 1:]))
+    correlation = _scaled(correlation)
+    at = {name: k for k, name in enumerate(names[1:])}
+    rows = []
+    for term in design.formula.terms:
+        own = [k for name, k in at.items() if _belongs(name, tuple(map(str, term)))]
+        if not own:
+            continue
+        rest = [k for k in range(len(at)) if k not in own]
+        inside = np.linalg.det(correlation[np.ix_(own, own)])
+        outside = np.linalg.det(correlation[np.ix_(rest, rest)])
+        rows.append((":".join(map(str, term)), inside * outside / np.linalg.det(correlation)))
+    return pd.DataFrame(rows, columns=["term", "vif"])
+
+
+def _belongs(name: str, atoms: tuple[str, ...]) -> bool:
+    """Whether a column such as `sex[M]:age` is one of a term's."""
+    parts = name.split(":")
+    return len(parts) == len(atoms) and all(
+        part == atom or part.startswith(f"{atom}[") for part, atom in zip(parts, atoms, strict=True)
+    )
+
+
+def _scaled(matrix: npt.NDArray[np.floating[Any]]) -> Floats:
+    size = np.sqrt(np.diag(matrix))
+    return np.asarray(matrix / np.outer(size, size))
