@@ -30,8 +30,8 @@ __all__ = [
     "Mundlak",
     "PermutationTest",
     "PooledFit",
-    "SideBySide",
     "RegressionFit",
+    "SideBySide",
     "WildBootstrap",
     "bootstrap_test",
     "compare",
@@ -41,7 +41,7 @@ __all__ = [
     "permutation_test",
     "power",
     "refit",
-    "side_by_side",
     "regress",
+    "side_by_side",
     "wild_bootstrap",
 ]
