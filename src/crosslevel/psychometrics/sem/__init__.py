@@ -1,0 +1,1 @@
+"""Structural equation models: model text, parameter table, implied moments, estimation."""
