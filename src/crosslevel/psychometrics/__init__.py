@@ -4,19 +4,21 @@ from crosslevel.psychometrics.consensus import NULLS, Agreement, rwg
 from crosslevel.psychometrics.correlating import correlations
 from crosslevel.psychometrics.decomposition import Waba, waba
 from crosslevel.psychometrics.intraclass import Aggregation, aggregation
+from crosslevel.psychometrics.item_table import item_statistics
 from crosslevel.psychometrics.notices import (
     BoundaryCorrelationWarning,
     EmptyCategoryWarning,
     HeywoodWarning,
-    NotPositiveDefiniteWarning,
-)
-from crosslevel.psychometrics.polychoric import Polychoric, polychoric
-from crosslevel.psychometrics.reliability import (
     ItemDirectionWarning,
-    Reliability,
-    alpha,
-    item_statistics,
+    NotPositiveDefiniteWarning,
+    ResponseScaleWarning,
+    SquareFrameWarning,
 )
+from crosslevel.psychometrics.omega_total import Omega, omega
+from crosslevel.psychometrics.polychoric import Polychoric, polychoric
+from crosslevel.psychometrics.raters import RaterAgreement, rater_icc
+from crosslevel.psychometrics.reliability import Reliability, alpha
+from crosslevel.psychometrics.scale_length import TwoItems, length_for, prophecy, spearman_brown
 
 __all__ = [
     "NULLS",
@@ -27,14 +29,24 @@ __all__ = [
     "HeywoodWarning",
     "ItemDirectionWarning",
     "NotPositiveDefiniteWarning",
+    "Omega",
     "Polychoric",
+    "RaterAgreement",
     "Reliability",
+    "ResponseScaleWarning",
+    "SquareFrameWarning",
+    "TwoItems",
     "Waba",
     "aggregation",
     "alpha",
     "correlations",
     "item_statistics",
+    "length_for",
+    "omega",
     "polychoric",
+    "prophecy",
+    "rater_icc",
     "rwg",
+    "spearman_brown",
     "waba",
 ]

@@ -17,3 +17,15 @@ class EmptyCategoryWarning(UserWarning):
 
 class BoundaryCorrelationWarning(UserWarning):
     """A polychoric correlation runs to -1 or 1; the text names the pair."""
+
+
+class ItemDirectionWarning(UserWarning):
+    """An item runs against the rest of its scale; the text names it."""
+
+
+class ResponseScaleWarning(UserWarning):
+    """Items seem to have been answered on different response scales; the text names them."""
+
+
+class SquareFrameWarning(UserWarning):
+    """A frame of answers looks like a correlation matrix; it was read as answers."""

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from crosslevel.errors import MeasurementError, Problem
+from crosslevel.errors import MeasurementError, did_you_mean
 from crosslevel.frames import RESULT_COLUMNS
+from crosslevel.psychometrics.answers import (
+    Answers,
+    check_bounds,
+    read_answers,
+    warn_direction,
+    warn_shape,
+)
+from crosslevel.psychometrics.coefficients import (
+    alpha_of,
+    correlation_of,
+    duhachek_error,
+    lambda2_of,
+    lambda6_of,
+)
 from crosslevel.psychometrics.grouping import Floats, refusal
+from crosslevel.psychometrics.item_table import item_statistics
+from crosslevel.psychometrics.resampling import percentile_interval, resampled_covariances
 
-_UNDEFINED = "Alpha is undefined."
-
-
-class ItemDirectionWarning(UserWarning):
-    """An item runs against the rest of its scale; the text names it."""
+INTERVALS = ("feldt", "duhachek", "robust", "bootstrap")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,33 +37,59 @@ class Reliability:
 
     Attributes
     ----------
-    estimate, conf_low, conf_high
-        Alpha and its interval at `conf_level`.
+    estimate, std_error, conf_low, conf_high
+        Alpha, its standard error and its interval at `conf_level`.
+    interval
+        How the interval was found: "feldt", "duhachek", "robust" or "bootstrap".
+    standardised
+        Alpha of the standardised items.
+    average_r, median_r, signal_to_noise
+        Mean and median correlation between items; k r / (1 - r) with r their mean.
+    lambda2, lambda6
+        Guttman's, of the standardised items; lambda6 is nan when an item repeats others.
     n
         Respondents who answered every item; alpha rests on them.
+    n_partial, n_none
+        Respondents who answered some items and none; left out.
     n_items
         Number of items.
+    n_groups
+        Groups the standard error allows for; None when respondents were taken as independent.
     items
         One row per item, as `item_statistics` gives it.
     """
 
     estimate: float
+    std_error: float
     conf_low: float
     conf_high: float
     conf_level: float
+    interval: str
+    standardised: float
+    average_r: float
+    median_r: float
+    signal_to_noise: float
+    lambda2: float
+    lambda6: float
     n: int
+    n_partial: int
+    n_none: int
     n_items: int
+    n_groups: int | None
     items: pd.DataFrame
 
     def tidy(self) -> pd.DataFrame:
         """One row with the standard columns."""
-        row = {"term": "alpha", "estimate": self.estimate}
+        row = {"term": "alpha", "estimate": self.estimate, "std_error": self.std_error}
         row |= {"conf_low": self.conf_low, "conf_high": self.conf_high}
         return pd.DataFrame([row]).reindex(columns=list(RESULT_COLUMNS))
 
     def glance(self) -> pd.DataFrame:
-        """One row: alpha, respondents, items."""
-        return pd.DataFrame([{"alpha": self.estimate, "n": self.n, "n_items": self.n_items}])
+        """One row: alpha and its relatives, respondents, items."""
+        row = {"alpha": self.estimate, "n": self.n, "n_items": self.n_items}
+        names = ("standardised", "average_r", "median_r", "signal_to_noise", "lambda2", "lambda6")
+        row |= {name: getattr(self, name) for name in names}
+        return pd.DataFrame([row | {"n_partial": self.n_partial, "n_none": self.n_none}])
 
     def __repr__(self) -> str:
         interval = (
@@ -61,31 +97,55 @@ class Reliability:
         )
         return (
             f"alpha = {self.estimate:.3f} ({interval}), {self.n_items} items, "
-            f"{self.n} complete respondents"
+            f"{self.n} complete respondents{dropped(self.n_partial, self.n_none)}"
         )
+
+
+def dropped(n_partial: int, n_none: int) -> str:
+    """Return, in words, how many respondents were left out for missing answers."""
+    parts = [
+        f"{count} {words}"
+        for count, words in ((n_partial, "answered in part"), (n_none, "answered nothing"))
+        if count
+    ]
+    return f" ({', '.join(parts)})" if parts else ""
 
 
 def alpha(
     items: pd.DataFrame,
     *,
+    interval: str = "feldt",
     conf_level: float = 0.95,
+    groups: pd.Series | None = None,
     bounds: tuple[float, float] | None = None,
+    draws: int = 2000,
+    seed: int | None = None,
 ) -> Reliability:
-    """Return Cronbach's alpha with Feldt's interval and the statistics of each item.
+    """Return Cronbach's alpha with an interval and the statistics of each item.
 
     Use it for a scale whose items are meant to measure one thing to the same degree; when they do
-    so to different degrees, alpha is a lower bound. Reverse items must have been turned round
-    (`Responses.items` does it). Alpha rests on the respondents who answered every item.
+    so to different degrees, alpha is a lower bound (see `omega`). Reverse items must have been
+    turned round (`Responses.items` does it). Alpha rests on the respondents who answered every
+    item.
 
     Parameters
     ----------
     items
-        (n_persons, n_items) numbers in scale points; nan = not answered.
+        (n_persons, n_items) numbers in scale points; nan = not answered. Always answers: a square
+        frame is not read as a correlation matrix.
+    interval
+        "feldt": exact for parallel normal items; "duhachek": large sample, normal items; "robust":
+        large sample, any distribution, and groups; "bootstrap": percentiles, and groups.
     conf_level
         Level of the interval.
+    groups
+        (n_persons,) unit of each person, with the same index, when people of one unit answer
+        alike: the interval then rests on units. For "robust" and "bootstrap".
     bounds
         Lowest and highest point of the response scale, for floor and ceiling; the lowest and
         highest answer to any item when None.
+    draws, seed
+        Bootstrap samples and their seed.
 
     Returns
     -------
@@ -94,19 +154,25 @@ def alpha(
     Raises
     ------
     MeasurementError
-        With fewer than two items, an item that is no number or does not vary, or fewer than three
-        complete respondents.
+        With fewer than two items, an item that is no number, does not vary or has answers outside
+        the bounds, fewer than three complete respondents, or an interval that is not known.
 
     Warns
     -----
     ItemDirectionWarning
         When an item correlates negatively with the rest: it may have been left reversed.
+    ResponseScaleWarning
+        When items seem to have been answered on different response scales.
+    SquareFrameWarning
+        When the frame looks like a correlation matrix.
 
     Notes
     -----
-    alpha = k / (k - 1) * (1 - sum of item variances / variance of the sum). Interval:
-    1 - (1 - alpha) F, with F the quantiles of F(n - 1, (n - 1)(k - 1)).
-    Source: Cronbach (1951); Feldt, Woodruff & Salih (1987), eq. 7. Agrees with R psych::alpha.
+    alpha = k / (k - 1) * (1 - sum of item variances / variance of the sum). Feldt:
+    1 - (1 - alpha) F, with F the quantiles of F(n - 1, (n - 1)(k - 1)). Robust: the variance of
+    the influence of each respondent, summed by group, times G / (G - 1).
+    Source: Cronbach (1951); Feldt, Woodruff & Salih (1987), eq. 7; Duhachek & Iacobucci (2004);
+    Maydeu-Olivares, Coffman & Hartmann (2007). Agrees with R psych::alpha.
 
     Examples
     --------
@@ -114,156 +180,112 @@ def alpha(
     >>> alpha(answers)
     alpha = 0.916 (95% interval 0.446 to 0.994), 3 items, 4 complete respondents
     """
-    _check(items)
-    values = items.to_numpy(dtype=np.float64)
-    complete = values[np.isfinite(values).all(axis=1)]
-    _check_variance(items, complete)
-    n, k = complete.shape
-    estimate = _alpha(complete)
+    check_interval(interval, INTERVALS, conf_level)
+    if groups is not None and interval in ("feldt", "duhachek"):
+        raise MeasurementError(
+            f"The interval '{interval}' takes respondents as independent. With `groups` use "
+            "'robust' or 'bootstrap'."
+        )
+    answers = read_answers(
+        items,
+        what="alpha",
+        hint="A single item has no internal consistency; repeated measurement would show its "
+        "reliability.",
+        groups=groups,
+    )
+    if bounds:
+        check_bounds(items, bounds)
+    C = answers.covariance()
+    estimate = float(alpha_of(C))
+    if np.isnan(estimate):
+        found = "the sum of the items is the same for everyone."
+        raise refusal(items, found, message="Alpha is undefined.")
+    std_error, low, high = _interval(
+        answers, estimate, interval, conf_level=conf_level, draws=draws, seed=seed
+    )
     table = item_statistics(items, bounds=bounds)
-    _warn_direction(table)
-    tail = (1 - conf_level) / 2
-    df = (n - 1, (n - 1) * (k - 1))
+    warn_direction(table)
+    warn_shape(items)
+    R = correlation_of(C)
+    pairs = R[np.triu_indices(len(R), 1)]
+    average, (n, k) = float(pairs.mean()), answers.shape
     return Reliability(
         estimate=estimate,
-        conf_low=float(1 - (1 - estimate) * stats.f.ppf(1 - tail, *df)),
-        conf_high=float(1 - (1 - estimate) * stats.f.ppf(tail, *df)),
+        std_error=std_error,
+        conf_low=low,
+        conf_high=high,
         conf_level=conf_level,
+        interval=interval,
+        standardised=float(alpha_of(R)),
+        average_r=average,
+        median_r=float(np.median(pairs)),
+        signal_to_noise=k * average / (1 - average) if average < 1 else float("inf"),
+        lambda2=lambda2_of(R),
+        lambda6=lambda6_of(R),
         n=n,
+        n_partial=answers.n_partial,
+        n_none=answers.n_none,
         n_items=k,
+        n_groups=answers.n_groups,
         items=table,
     )
 
 
-def item_statistics(
-    items: pd.DataFrame, *, bounds: tuple[float, float] | None = None
-) -> pd.DataFrame:
-    """Return the statistics of each item of a scale; it may be a scale of one item.
-
-    An item is described by all its answers; how it goes with the other items, by the respondents
-    who answered all of them. The table counts both.
-
-    Parameters
-    ----------
-    items
-        (n_persons, n_items) numbers in scale points; nan = not answered.
-    bounds
-        Lowest and highest point of the response scale; the lowest and highest answer to any item
-        when None.
-
-    Returns
-    -------
-    DataFrame
-        One row per item: item; n (answers), missing, mean, std_dev, floor and ceiling (share of
-        answers at the lowest and at the highest point), over the answers to the item; n_complete
-        (respondents who answered every item), item_total (correlation with the sum of the other
-        items) and alpha_if_dropped, over those. nan where it is undefined: an item nobody
-        answered, item_total of a single item, alpha_if_dropped with fewer than three items.
-
-    Raises
-    ------
-    MeasurementError
-        When an item is no number.
-
-    Examples
-    --------
-    >>> answers = pd.DataFrame({"a": [1.0, 2, 3, 4], "b": [1.0, 3, 2, np.nan]})
-    >>> item_statistics(answers)[["item", "n", "mean", "n_complete", "item_total"]]
-      item  n  mean  n_complete  item_total
-    0    a  4   2.5           3         0.5
-    1    b  3   2.0           3         0.5
-    """
-    _check_numbers(items)
-    values = items.to_numpy(dtype=np.float64)
-    answers = [column[np.isfinite(column)] for column in values.T]
-    given = np.concatenate(answers) if answers else np.array([])
-    low, high = bounds or ((given.min(), given.max()) if given.size else (np.nan, np.nan))
-    complete = values[np.isfinite(values).all(axis=1)]
-    total, count = complete.sum(axis=1), range(len(answers))
-    return pd.DataFrame(
-        {
-            "item": items.columns.astype("str"),
-            "n": [own.size for own in answers],
-            "missing": [len(values) - own.size for own in answers],
-            "mean": [_mean(own) for own in answers],
-            "std_dev": [own.std(ddof=1) if own.size > 1 else np.nan for own in answers],
-            "n_complete": len(complete),
-            "item_total": [_correlation(complete[:, i], total - complete[:, i]) for i in count],
-            "alpha_if_dropped": [_alpha(np.delete(complete, i, axis=1)) for i in count],
-            "floor": [_mean(own == low) for own in answers],
-            "ceiling": [_mean(own == high) for own in answers],
-        }
-    )
+def check_interval(interval: str, known: tuple[str, ...], conf_level: float) -> None:
+    """Refuse an interval that is not known, and a level that is no probability."""
+    if interval not in known:
+        hint = did_you_mean(interval, known) or f"It is one of: {', '.join(known)}."
+        raise MeasurementError(f"There is no interval '{interval}'. {hint}")
+    if not 0 < conf_level < 1:
+        raise MeasurementError(f"`conf_level` must lie between 0 and 1, got {conf_level:g}.")
 
 
-def _check(items: pd.DataFrame) -> None:
-    """Refuse what has no alpha."""
-    n = items.shape[1]
-    if n < 2:
-        raise refusal(items, f"alpha needs at least two items, got {n}.", message=_UNDEFINED)
-    _check_numbers(items)
+def wald(estimate: float, std_error: float, conf_level: float) -> tuple[float, float, float]:
+    """Return the standard error and the normal interval of a coefficient."""
+    reach = float(stats.norm.ppf((1 + conf_level) / 2)) * std_error
+    return std_error, estimate - reach, estimate + reach
 
 
-def _check_numbers(items: pd.DataFrame) -> None:
-    """Refuse items that are not numbers."""
-    problems = [
-        Problem(f"item '{name}'", "is not numeric.", "Read it with its codes.")
-        for name, column in items.items()
-        if not pd.api.types.is_numeric_dtype(column)
-    ]
-    if problems:
-        raise MeasurementError("The items are not all numbers.", problems)
+def clustered_error(influence: Floats, answers: Answers) -> float:
+    """Return the standard error of a coefficient from the influence (n,) of each respondent."""
+    n = len(influence)
+    if answers.n_groups is None:
+        return float(np.sqrt((influence**2).sum()) / n)
+    sums = np.bincount(answers.codes, weights=influence)
+    G = answers.n_groups
+    return float(np.sqrt((sums**2).sum() * G / (G - 1)) / n)
 
 
-def _check_variance(items: pd.DataFrame, complete: Floats) -> None:
-    """Refuse too few complete rows, and items on which everyone agrees."""
-    if len(complete) < 3:
-        found = (
-            f"alpha needs at least three respondents who answered every item, got {len(complete)}."
-        )
-        raise refusal(items, found, message=_UNDEFINED)
-    problems = [
-        Problem(f"item '{name}'", f"every answer is {complete[0, i]:g}.", "Leave it out.")
-        for i, name in enumerate(items)
-        if np.ptp(complete[:, i]) == 0
-    ]
-    if problems:
-        raise MeasurementError("Alpha needs items that vary between respondents.", problems)
-    if np.ptp(complete.sum(axis=1)) == 0:
-        raise refusal(items, "the sum of the items is the same for everyone.", message=_UNDEFINED)
+def _interval(
+    answers: Answers,
+    estimate: float,
+    interval: str,
+    *,
+    conf_level: float,
+    draws: int,
+    seed: int | None,
+) -> tuple[float, float, float]:
+    """Standard error and bounds of alpha."""
+    if interval == "bootstrap":
+        covariances = resampled_covariances(answers, draws=draws, seed=seed)
+        return percentile_interval(alpha_of(covariances), conf_level)
+    if interval == "robust":
+        return wald(estimate, clustered_error(_influence(answers), answers), conf_level)
+    n, k = answers.shape
+    std_error = duhachek_error(answers.covariance(), n)
+    if interval == "duhachek":
+        return wald(estimate, std_error, conf_level)
+    df, tail = (n - 1, (n - 1) * (k - 1)), (1 - conf_level) / 2
+    low = float(1 - (1 - estimate) * stats.f.ppf(1 - tail, *df))
+    return std_error, low, float(1 - (1 - estimate) * stats.f.ppf(tail, *df))
 
 
-def _alpha(values: Floats) -> float:
-    """(n, k) complete answers -> alpha; nan for one item or fewer than two rows."""
-    n, k = values.shape
-    if min(n, k) < 2:
-        return float("nan")
-    total = values.sum(axis=1).var(ddof=1)
-    if total == 0:
-        return float("nan")
-    return float(k / (k - 1) * (1 - values.var(axis=0, ddof=1).sum() / total))
-
-
-def _mean(values: Floats | npt.NDArray[np.bool_]) -> float:
-    """Mean; nan of nothing."""
-    return float(values.mean()) if values.size else float("nan")
-
-
-def _correlation(x: Floats, y: Floats) -> float:
-    """Pearson correlation; nan with fewer than two rows or when either side is constant."""
-    if len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
-        return float("nan")
-    return float(np.corrcoef(x, y)[0, 1])
-
-
-def _warn_direction(table: pd.DataFrame) -> None:
-    """Name the items that run against the rest."""
-    against = table.loc[table["item_total"] < 0, "item"].tolist()
-    if against:
-        names = ", ".join(f"'{name}'" for name in against)
-        warnings.warn(
-            f"Item(s) {names} correlate negatively with the rest of the scale: was a reverse item "
-            "left unreversed?",
-            ItemDirectionWarning,
-            stacklevel=3,
-        )
+def _influence(answers: Answers) -> Floats:
+    """(n,) how much each respondent moves alpha, times n."""
+    deviations = answers.deviations()
+    n, k = answers.shape
+    C = deviations.T @ deviations / n
+    own, total = np.trace(C), C.sum()
+    of_own, of_total = (deviations**2).sum(axis=1), deviations.sum(axis=1) ** 2
+    slope: Floats = k / (k - 1) * (own * (of_total - total) / total - (of_own - own)) / total
+    return slope

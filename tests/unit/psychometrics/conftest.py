@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -40,3 +41,32 @@ def dataset() -> Callable[[str], pd.DataFrame]:
         return frames[name].copy()
 
     return _dataset
+
+
+SCALES = (
+    "alpha_bfi_agree", "alpha_bfi_consc", "alpha_bfi_extra", "alpha_bfi_agree_unreversed",
+    "alpha_hs_verbal", "alpha_hs_all9", "alpha_attitude",
+    "alpha_lq2002_tsig", "alpha_lq2002_hostile",
+)  # fmt: skip
+REVERSED = ["A1", "C4", "C5", "E1", "E2"]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """One scale of the reference files: its items, turned round where the entry says so."""
+
+    items: pd.DataFrame
+    expected: dict
+    tolerance: dict
+
+
+@pytest.fixture(params=SCALES)
+def scale(request, entry, dataset) -> Scale:
+    """Return each scale of reliability.json in turn."""
+    reference = entry("reliability", request.param)
+    name = reference["dataset"][0].removeprefix("data/").removesuffix(".csv")
+    items = dataset(name)[reference["values"]["item"]["item"]]
+    if reference["preprocessing"].startswith("reverse"):
+        turned = [column for column in items if column in REVERSED]
+        items[turned] = 7 - items[turned]
+    return Scale(items, reference["values"], reference["tolerance"])

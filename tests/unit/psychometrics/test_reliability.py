@@ -13,55 +13,57 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crosslevel.errors import MeasurementError
-from crosslevel.psychometrics import ItemDirectionWarning, alpha, item_statistics
-from tolerances import EXACT, THREE_DECIMALS
+from crosslevel.psychometrics import (
+    ItemDirectionWarning,
+    ResponseScaleWarning,
+    SquareFrameWarning,
+    alpha,
+    item_statistics,
+)
+from crosslevel.psychometrics.coefficients import alpha_of
+from tolerances import CLOSED_FORM, EXACT, THREE_DECIMALS
 
-ENTRIES = [
-    "alpha_bfi_agree", "alpha_bfi_consc", "alpha_bfi_extra", "alpha_bfi_agree_unreversed",
-    "alpha_hs_verbal", "alpha_hs_all9", "alpha_attitude",
-    "alpha_lq2002_tsig", "alpha_lq2002_hostile",
-]  # fmt: skip
-REVERSED = ["A1", "C4", "C5", "E1", "E2"]
 SETTINGS = settings(derandomize=True, deadline=None, max_examples=30, database=None)
 
 
-def _items(reference, dataset):
-    name = reference["dataset"][0].removeprefix("data/").removesuffix(".csv")
-    items = dataset(name)[reference["values"]["item"]["item"]]
-    if reference["preprocessing"].startswith("reverse"):
-        turned = [column for column in items if column in REVERSED]
-        items[turned] = 7 - items[turned]
-    return items
-
-
-@pytest.mark.parametrize("name", ENTRIES)
-def test_alpha_equals_psych(entry, dataset, name):
-    reference = entry("reliability", name)
-    expected, rtol = reference["values"], reference["tolerance"]["default"]["rtol"]
-    items = _items(reference, dataset)
-    if expected["item"]["r_drop"][0] < 0:
+def _alpha(scale, **options):
+    """Alpha of a scale of the reference files; one of them has an item left unreversed."""
+    if scale.expected["item"]["r_drop"][0] < 0:
         with pytest.warns(ItemDirectionWarning, match=r"Item\(s\) 'A1' correlate negatively"):
-            found = alpha(items)
-    else:
-        found = alpha(items)
+            return alpha(scale.items, **options)
+    return alpha(scale.items, **options)
+
+
+def test_alpha_equals_psych(scale):
+    expected, rtol = scale.expected, scale.tolerance["default"]["rtol"]
+    found = _alpha(scale)
     assert (found.n, found.n_items) == (expected["n"], expected["k"])
-    assert found.estimate == pytest.approx(expected["alpha_raw"], rel=rtol)
-    interval = expected["feldt_ci95"]
-    assert found.conf_low == pytest.approx(
-        interval["lower"], rel=reference["tolerance"]["ci"]["rtol"]
-    )
-    assert found.conf_high == pytest.approx(
-        interval["upper"], rel=reference["tolerance"]["ci"]["rtol"]
-    )
-    columns = {"r_drop": "item_total"}
-    if found.n_items > 2:
-        columns["alpha_if_dropped_raw"] = "alpha_if_dropped"
+    values = {
+        "estimate": "alpha_raw", "standardised": "alpha_std", "average_r": "average_r",
+        "signal_to_noise": "signal_to_noise", "lambda2": "guttman_lambda2_on_R",
+        "lambda6": "guttman_lambda6_smc", "std_error": "ase_psych",
+    }  # fmt: skip
+    for ours, theirs in values.items():
+        assert getattr(found, ours) == pytest.approx(expected[theirs], rel=rtol), ours
+    columns = {"r_drop": "item_total", "raw_r": "raw_r", "std_r": "std_r", "r_cor": "r_cor"}
+    columns |= {f"alpha_if_dropped_{x}": y for x, y in (
+        ("raw", "alpha_if_dropped"), ("std", "alpha_std_if_dropped")
+    )}  # fmt: skip
     for theirs, ours in columns.items():
         np.testing.assert_allclose(found.items[ours], expected["item"][theirs], rtol=rtol)
     assert found.items["n_complete"].eq(expected["n"]).all()
-    complete = item_statistics(items.dropna())  # the rows psych was given
+    complete = item_statistics(scale.items.dropna())  # the rows psych was given
     for theirs, ours in {"mean": "mean", "sd": "std_dev"}.items():
         np.testing.assert_allclose(complete[ours], expected["item"][theirs], rtol=rtol)
+
+
+@pytest.mark.parametrize("interval", ["feldt", "duhachek"])
+def test_intervals_equal_psych(scale, interval):
+    found = _alpha(scale, interval=interval)
+    expected, rtol = scale.expected[f"{interval}_ci95"], scale.tolerance["ci"]["rtol"]
+    assert found.conf_low == pytest.approx(expected["lower"], rel=rtol)
+    assert found.conf_high == pytest.approx(expected["upper"], rel=rtol)
+    assert found.std_error == pytest.approx(scale.expected["duhachek_ase"], rel=rtol)
 
 
 def test_two_items(entry, dataset):
@@ -81,6 +83,42 @@ def test_alpha_and_interval_equal_pingouin(dataset):
     found = alpha(items, conf_level=0.9)
     assert found.estimate == pytest.approx(estimate, rel=EXACT)
     assert [found.conf_low, found.conf_high] == pytest.approx([low, high], abs=THREE_DECIMALS)
+
+
+def test_robust_and_bootstrap_errors_are_near_the_jackknife(dataset):
+    """Brute force: alpha without each respondent, and without each company."""
+    frame = dataset("lq2002")
+    items = frame[[f"HOSTIL0{i}" for i in range(1, 6)]]
+    values, estimate = items.to_numpy(float), alpha(items).estimate
+
+    def jackknife(keys):
+        rows = [values[keys != key] for key in np.unique(keys)]
+        left = [alpha_of(np.cov(kept, rowvar=False)) for kept in rows]
+        return np.sqrt((len(left) - 1) / len(left) * sum((x - estimate) ** 2 for x in left))
+
+    by_person = jackknife(np.arange(len(items)))
+    by_company = jackknife(frame["COMPID"].to_numpy())
+    assert alpha(items, interval="robust").std_error == pytest.approx(by_person, rel=0.005)
+    boot = alpha(items, interval="bootstrap", seed=1)
+    assert boot.std_error == pytest.approx(by_person, rel=0.05)
+    assert (boot.interval, boot.n_groups) == ("bootstrap", None)
+    company = frame["COMPID"]
+    clustered = alpha(items, interval="robust", groups=company)
+    assert clustered.n_groups == company.nunique()
+    assert clustered.std_error == pytest.approx(by_company, rel=0.05)
+    boot = alpha(items, interval="bootstrap", groups=company, seed=1)
+    assert boot.std_error == pytest.approx(by_company, rel=0.1)
+
+
+def test_a_bootstrap_is_repeated_by_its_seed_and_equals_brute_force(dataset):
+    items = dataset("attitude")[["complaints", "learning", "raises"]].astype(float)
+    found = alpha(items, interval="bootstrap", seed=3, draws=200)
+    again = alpha(items, interval="bootstrap", seed=3, draws=200)
+    assert (found.conf_low, found.conf_high) == (again.conf_low, again.conf_high)
+    picked = np.random.default_rng(3).integers(0, 30, size=(200, 30))
+    draws = [alpha(items.iloc[rows]).estimate for rows in picked]
+    low, high = np.quantile(draws, [0.025, 0.975])
+    assert (found.conf_low, found.conf_high) == pytest.approx((low, high), rel=CLOSED_FORM)
 
 
 def test_item_table_counts_answers_floor_and_ceiling():
@@ -129,6 +167,86 @@ def test_results_answer_tidy_glance_and_repr(dataset):
     assert found.tidy().loc[0, ["term", "estimate"]].tolist() == ["alpha", found.estimate]
     assert found.glance().loc[0, ["n", "n_items"]].tolist() == [30, 3]
     assert "95% interval" in repr(found)
+
+
+def test_who_answered_in_part_and_not_at_all_is_counted():
+    items = pd.DataFrame({"a": [1.0, 2, 3, 4, np.nan, np.nan], "b": [1.0, 3, 2, 4, 2, np.nan]})
+    found = alpha(items)
+    assert (found.n, found.n_partial, found.n_none) == (4, 1, 1)
+    assert "4 complete respondents (1 answered in part, 1 answered nothing)" in repr(found)
+    assert found.glance().loc[0, ["n_partial", "n_none"]].tolist() == [1, 1]
+
+
+def test_a_square_frame_is_data():
+    rng = np.random.default_rng(5)
+    answers = pd.DataFrame(rng.integers(1, 6, size=(4, 1)) + rng.integers(0, 3, size=(4, 4)))
+    assert alpha(answers).n == 4
+    matrix = pd.DataFrame(np.full((3, 3), 0.5) + 0.5 * np.eye(3), columns=list("abc"))
+    matrix.loc[0, "b"] = matrix.loc[1, "a"] = 0.3
+    with (
+        pytest.warns(SquareFrameWarning, match="looks like a correlation matrix and was read as"),
+        pytest.warns(ItemDirectionWarning),
+    ):
+        assert alpha(matrix).n == 3
+
+
+def test_items_on_different_response_scales():
+    rng = np.random.default_rng(4)
+    latent = rng.normal(size=400)
+    seven, other, five = (
+        np.clip(np.round(middle + 1.5 * latent + rng.normal(size=400)), 1, top)
+        for middle, top in ((4, 7), (4, 7), (3, 5))
+    )
+    items = pd.DataFrame({"a": seven, "b": other, "c": five})
+    with pytest.warns(ResponseScaleWarning, match="'c' ends at 5, where 'a' goes on to 7"):
+        alpha(items)
+    alpha(items[["a", "b"]])
+    with pytest.warns(ResponseScaleWarning, match="'b' starts at 1, where 'a' starts at 0"):
+        alpha(pd.DataFrame({"a": seven - 1, "b": np.clip(seven - 1, 1, 6)}))
+    with pytest.raises(MeasurementError, match=r"item 'a': \d+ answer\(s\), as 7"):
+        alpha(items, bounds=(1, 5))
+
+
+def test_a_singular_set_of_items_has_alpha_but_no_lambda6():
+    items = pd.DataFrame({"a": [1.0, 2, 3, 4], "b": [1.0, 3, 2, 4], "c": [1.0, 2, 3, 4]})
+    found = alpha(items)
+    assert np.isfinite(found.estimate)
+    assert np.isnan(found.lambda6)
+    assert found.items["r_cor"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"interval": "bootstrp"}, "There is no interval 'bootstrp'. Did you mean 'bootstrap'?"),
+        ({"interval": "exact"}, "It is one of: feldt, duhachek, robust, bootstrap."),
+        ({"interval": "bootstrap"}, "needs `seed`"),
+        ({"interval": "bootstrap", "seed": 1, "draws": 10}, "at least 100 draws, got 10"),
+        ({"conf_level": 95}, "`conf_level` must lie between 0 and 1, got 95"),
+        ({"bounds": (5, 1)}, "`bounds` must be the lowest and the highest point"),
+        ({"groups": pd.Series(list("aabb"))}, "takes respondents as independent"),
+        ({"groups": pd.Series(list("aaaa")), "interval": "robust"}, "in fewer than two groups"),
+        ({"groups": pd.Series([1, 2], index=[7, 8]), "interval": "robust"}, "different indexes"),
+    ],
+)
+def test_options_that_do_not_go(options, message):
+    items = pd.DataFrame({"a": [1.0, 2, 3, 4], "b": [1.0, 3, 2, 4]})
+    with pytest.raises(MeasurementError, match=re.escape(message)):
+        alpha(items, **options)
+
+
+def test_too_few_respondents_for_a_bootstrap():
+    items = pd.DataFrame({"a": [1.0, 1, 2], "b": [1.0, 1, 2]})
+    with pytest.raises(MeasurementError, match=r"undefined in .* bootstrap samples"):
+        alpha(items, interval="bootstrap", seed=1)
+
+
+def test_what_is_no_frame_of_items():
+    with pytest.raises(MeasurementError, match="must be a frame with one column per item"):
+        alpha(pd.Series([1.0, 2, 3]))
+    twice = pd.DataFrame([[1.0, 2], [2, 1], [3, 3]], columns=["a", "a"])
+    with pytest.raises(MeasurementError, match="item 'a': has more than one column"):
+        alpha(twice)
 
 
 @pytest.mark.parametrize(

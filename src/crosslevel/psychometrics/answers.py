@@ -1,0 +1,247 @@
+"""The answers to the items of one scale: checked, and reduced to those who answered them all."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from crosslevel.errors import MeasurementError, Problem
+from crosslevel.frames import group_codes
+from crosslevel.psychometrics.grouping import Floats, refusal
+from crosslevel.psychometrics.notices import (
+    ItemDirectionWarning,
+    ResponseScaleWarning,
+    SquareFrameWarning,
+)
+
+Codes = npt.NDArray[np.intp]
+
+_COUNTS = ("no", "one", "two", "three")
+_ENOUGH = 50  # answers before the end of an item's scale is judged by where its answers stop
+_PILE = 0.10  # share of an item's answers on its last point: a pile against the end of a scale
+_BEYOND = 0.05  # share of another item's answers beyond it
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Complete rows (n, k) of the answers to one scale, and who is not among them.
+
+    `codes` (n,) is the group of each row, each row its own when no groups were given.
+    """
+
+    names: tuple[str, ...]
+    complete: Floats
+    codes: Codes
+    n_groups: int | None
+    n_partial: int
+    n_none: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Complete respondents and items."""
+        return self.complete.shape[0], self.complete.shape[1]
+
+    def deviations(self) -> Floats:
+        """(n, k) distances from the item means."""
+        centred: Floats = self.complete - self.complete.mean(axis=0)
+        return centred
+
+    def covariance(self) -> Floats:
+        """(k, k) covariances with divisor n - 1."""
+        centred = self.deviations()
+        covariance: Floats = centred.T @ centred / (len(centred) - 1)
+        return covariance
+
+
+def read_answers(
+    items: pd.DataFrame,
+    *,
+    what: str,
+    least: int = 2,
+    hint: str = "",
+    groups: pd.Series | None = None,
+) -> Answers:
+    """Check a frame of answers and keep its complete rows.
+
+    Parameters
+    ----------
+    items
+        (n_persons, n_items) numbers; nan = not answered.
+    what
+        The coefficient asked for, as messages name it.
+    least
+        Fewest items it is defined for.
+    hint
+        What would do with fewer.
+    groups
+        (n_persons,) the unit of each person, with the same index; rows without one are left out.
+
+    Raises
+    ------
+    MeasurementError
+        When the coefficient is undefined for these data.
+    """
+    check_numbers(items)
+    name, undefined = what.capitalize(), f"{what.capitalize()} is undefined."
+    if items.shape[1] < least:
+        found = f"{what} needs at least {_COUNTS[least]} items, got {items.shape[1]}. {hint}"
+        raise refusal(items, found.rstrip(), message=undefined)
+    values = items.to_numpy(dtype=np.float64)
+    given = np.isfinite(values)
+    keep, none = given.all(axis=1), ~given.any(axis=1)
+    codes: Codes = np.arange(len(values))
+    n_groups = None
+    if groups is not None:
+        codes, keep = _codes(items, groups, keep)
+        codes, n_groups = codes[keep], len(np.unique(codes[keep]))
+    else:
+        codes = np.arange(int(keep.sum()))
+    complete = values[keep]
+    if len(complete) < 3:
+        found = (
+            f"{what} needs at least three respondents who answered every item, got {len(complete)}."
+        )
+        raise refusal(items, found, message=undefined)
+    problems = [
+        Problem(f"item '{column}'", f"every answer is {complete[0, i]:g}.", "Leave it out.")
+        for i, column in enumerate(items)
+        if np.ptp(complete[:, i]) == 0
+    ]
+    if problems:
+        raise MeasurementError(f"{name} needs items that vary between respondents.", problems)
+    names = tuple(str(column) for column in items)
+    partial = int((given.any(axis=1) & ~given.all(axis=1)).sum())
+    return Answers(names, complete, codes, n_groups, partial, int(none.sum()))
+
+
+def check_numbers(items: pd.DataFrame) -> None:
+    """Refuse what is no frame of numbers with one column per item."""
+    if not isinstance(items, pd.DataFrame):
+        kind = type(items).__name__
+        raise MeasurementError(
+            f"`items` must be a frame with one column per item and one row per respondent, got "
+            f"{kind}."
+        )
+    problems = [
+        Problem(f"item '{name}'", "is not numeric.", "Read it with its codes.")
+        for name, kind in zip(items.columns, items.dtypes, strict=True)
+        if not pd.api.types.is_numeric_dtype(kind)
+    ]
+    if problems:
+        raise MeasurementError("The items are not all numbers.", problems)
+    twice = items.columns[items.columns.duplicated()].unique()
+    if len(twice):
+        problems = [Problem(f"item '{name}'", "has more than one column.") for name in twice]
+        raise MeasurementError("Each item has one column.", problems)
+
+
+def check_bounds(items: pd.DataFrame, bounds: tuple[float, float]) -> None:
+    """Refuse answers outside the response scale, item by item."""
+    low, high = bounds
+    if not low < high:
+        raise MeasurementError(
+            f"`bounds` must be the lowest and the highest point of the response scale, got "
+            f"({low:g}, {high:g})."
+        )
+    problems = []
+    for name, column in items.items():
+        outside = column[(column < low) | (column > high)]
+        if len(outside):
+            worst = outside.max() if outside.max() > high else outside.min()
+            problems.append(Problem(f"item '{name}'", f"{len(outside)} answer(s), as {worst:g}."))
+    if problems:
+        raise MeasurementError(
+            f"There are answers outside the response scale of {low:g} to {high:g}. Are the items "
+            "answered on one response scale?",
+            problems,
+        )
+
+
+def warn_shape(items: pd.DataFrame) -> None:
+    """Warn when a frame looks like a correlation matrix or its items like several scales."""
+    values = items.to_numpy(dtype=np.float64)
+    if len(values) == items.shape[1] > 1 and np.isfinite(values).all():
+        unit = bool((np.diag(values) == 1).all())
+        if unit and np.allclose(values, values.T) and np.abs(values).max() <= 1:
+            warnings.warn(
+                "The frame looks like a correlation matrix and was read as answers: one row per "
+                "respondent, one column per item.",
+                SquareFrameWarning,
+                stacklevel=3,
+            )
+    found = different_scales(items)
+    if found:
+        warnings.warn(
+            f"Items may be on different response scales: {'; '.join(found)}. Their sum would weigh "
+            "them unequally: bring them to one scale first.",
+            ResponseScaleWarning,
+            stacklevel=3,
+        )
+
+
+def different_scales(items: pd.DataFrame) -> list[str]:
+    """Return, in words, which items stop where others go on.
+
+    An item is named when at least a tenth of its answers, of fifty or more, lie on its last point
+    and at least a twentieth of another item's answers lie beyond that.
+
+    Examples
+    --------
+    >>> seven = pd.Series([1, 2, 3, 4, 5, 6, 7] * 10)
+    >>> different_scales(pd.DataFrame({"a": seven, "b": seven.clip(upper=5)}))
+    ["'b' ends at 5, where 'a' goes on to 7"]
+    """
+    answers = {
+        str(name): column.dropna().to_numpy(dtype=np.float64) for name, column in items.items()
+    }
+    answers = {name: own for name, own in answers.items() if len(own) >= _ENOUGH}
+    found = []
+    for name, own in answers.items():
+        for sign, ends, reaches in ((1, "ends at", "goes on to"), (-1, "starts at", "starts at")):
+            last = (sign * own).max()
+            if (sign * own == last).mean() < _PILE:
+                continue
+            beyond = {
+                other: sign * (sign * theirs).max()
+                for other, theirs in answers.items()
+                if (sign * theirs > last).mean() >= _BEYOND
+            }
+            if beyond:
+                other, reach = max(beyond.items(), key=lambda pair: sign * pair[1])
+                found.append(
+                    f"'{name}' {ends} {sign * last:g}, where '{other}' {reaches} {reach:g}"
+                )
+    return found
+
+
+def warn_direction(table: pd.DataFrame) -> None:
+    """Name the items that run against the rest."""
+    against = table.loc[table["item_total"] < 0, "item"].tolist()
+    if against:
+        names = ", ".join(f"'{name}'" for name in against)
+        warnings.warn(
+            f"Item(s) {names} correlate negatively with the rest of the scale: was a reverse item "
+            "left unreversed?",
+            ItemDirectionWarning,
+            stacklevel=3,
+        )
+
+
+def _codes(
+    items: pd.DataFrame, groups: pd.Series, keep: npt.NDArray[np.bool_]
+) -> tuple[Codes, npt.NDArray[np.bool_]]:
+    """Codes of the groups, and the rows that have one."""
+    if not items.index.equals(groups.index):
+        raise MeasurementError(
+            "Items and groups have different indexes, so their rows cannot be paired. Take both "
+            "from one frame, or give both the respondent as index."
+        )
+    codes, _ = group_codes(groups)
+    keep = keep & (codes >= 0)
+    if len(np.unique(codes[keep])) < 2:
+        raise refusal(items, "the respondents are in fewer than two groups.")
+    return codes, keep
