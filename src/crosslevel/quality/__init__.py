@@ -2,6 +2,8 @@
 
 from crosslevel.quality.careless import UnavailableIndexWarning, careless
 from crosslevel.quality.cutoffs import DEFAULT_CUTOFFS, INDICES, Cutoff
+from crosslevel.quality.mcar import McarTest, mcar
+from crosslevel.quality.missingness import Missingness, missingness
 from crosslevel.quality.respondents import Careless
 
 __all__ = [
@@ -9,6 +11,10 @@ __all__ = [
     "INDICES",
     "Careless",
     "Cutoff",
+    "McarTest",
+    "Missingness",
     "UnavailableIndexWarning",
     "careless",
+    "mcar",
+    "missingness",
 ]
