@@ -11,6 +11,7 @@ from typing import Any
 from crosslevel.version import __version__
 
 _NAMESPACES = (
+    "comparison",
     "disclosure",
     "errors",
     "frames",

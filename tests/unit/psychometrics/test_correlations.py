@@ -96,3 +96,73 @@ def test_wrong_columns():
         waba(frame["x"], frame["x"], pd.Series(["a", "a"]))
     with pytest.raises(MeasurementError, match="different indexes"):
         waba(frame["x"], frame["x"].set_axis([5, 6]), frame["g"])
+
+
+@pytest.mark.parametrize("method", ["pearson", "spearman"])
+def test_correlations_of_all_equal_r(entry, dataset, method):
+    reference = entry("single_level", "cor_attitude")
+    rtol = reference["tolerance"]["default"]["rtol"]
+    expected = reference["values"][method]
+    frame = dataset("attitude")
+    found = correlations(frame, expected["col_names"], method=method)
+    theirs = pd.DataFrame(
+        expected["data"], index=expected["row_names"], columns=expected["col_names"]
+    )
+    assert len(found) == 21 and set(found["level"]) == {"total"}
+    for row in found.itertuples():
+        assert row.estimate == pytest.approx(theirs.loc[row.variable, row.other], rel=rtol)
+        assert row.n == reference["values"]["n"]
+
+
+def test_interval_kendall_and_partial_equal_r(entry, dataset):
+    reference = entry("single_level", "cor_attitude")
+    rtol, values = reference["tolerance"]["default"]["rtol"], reference["values"]
+    frame = dataset("attitude")
+    names = values["pearson"]["col_names"]
+    first = correlations(frame, names[:2]).iloc[0]
+    ends = first[["conf_low", "conf_high"]].tolist()
+    assert ends == pytest.approx(values["fisher_ci95_first_pair"], rel=rtol)
+    tau = correlations(frame, names[:2], method="kendall").iloc[0]
+    assert tau["estimate"] == pytest.approx(values["kendall_tau_b_first_pair"], rel=rtol)
+    theirs = pd.DataFrame(values["partial_all_others"]["data"], index=names, columns=names)
+    for row in correlations(frame, names, given="others").itertuples():
+        assert row.estimate == pytest.approx(theirs.loc[row.variable, row.other], rel=rtol)
+
+
+def test_partial_and_rank_intervals_equal_pingouin(dataset):
+    pingouin = pytest.importorskip("pingouin")
+    frame = dataset("attitude")
+    found = correlations(frame, ["rating", "raises"], given=["complaints", "learning"]).iloc[0]
+    theirs = pingouin.partial_corr(frame, "rating", "raises", ["complaints", "learning"]).iloc[0]
+    assert found["estimate"] == pytest.approx(theirs["r"], rel=1e-9)
+    low, high = pingouin.compute_esci(
+        stat=found["estimate"], nx=28, ny=28, eftype="r", confidence=0.95, decimals=12
+    )
+    assert [found["conf_low"], found["conf_high"]] == pytest.approx([low, high], abs=EXACT)
+    ranks = correlations(frame, ["rating", "raises"], method="spearman").iloc[0]
+    plain = np.arctanh(ranks["conf_high"]) - np.arctanh(ranks["estimate"])
+    assert plain == pytest.approx(
+        1.959963984540054 * np.sqrt((1 + ranks["estimate"] ** 2 / 2) / 27)
+    )
+
+
+def test_a_variable_that_others_explain_and_one_that_does_not_vary(dataset):
+    frame = dataset("attitude").assign(flat=1.0, both=lambda d: d["rating"] + d["raises"])
+    assert np.isnan(correlations(frame, ["rating", "flat"])["estimate"][0])
+    given = correlations(frame, ["rating", "learning"], given=["raises", "both"])
+    assert np.isnan(given["estimate"][0])
+
+
+def test_refused_requests(dataset):
+    frame = dataset("attitude")
+    pair = ["rating", "raises"]
+    with pytest.raises(MeasurementError, match=r"got 'spearmann'\. Did you mean 'spearman'"):
+        correlations(frame, pair, method="spearmann")
+    with pytest.raises(MeasurementError, match="a list of columns or 'others', got 'learning'"):
+        correlations(frame, pair, given="learning")
+    with pytest.raises(MeasurementError, match="for correlations without `group`"):
+        correlations(frame, pair, group="learning", method="kendall")
+    with pytest.raises(MeasurementError, match="partial Kendall"):
+        correlations(frame, pair, given=["learning"], method="kendall")
+    with pytest.raises(MeasurementError, match="'rating' and 'none': no person has both"):
+        correlations(frame.assign(none=np.nan), ["rating", "none"])
