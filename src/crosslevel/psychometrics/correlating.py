@@ -72,7 +72,8 @@ def correlations(
     correlation of unit means, each unit counted once, Fisher's interval with 1 / sqrt(G - 3).
     In all: Fisher's z with variance 1 / (n - 3), (1 + r^2 / 2) / (n - 3) for Spearman and
     0.437 / (n - 4) for Kendall; n less the number of variables held constant.
-    Source: Bonett & Wright (2000) for ranks. Agrees with R multilevel::waba, cor, cor.test, pingouin.
+    Source: Bonett & Wright (2000) for ranks. Agrees with R
+    multilevel::waba, cor and cor.test, and with pingouin.
 
     Examples
     --------
@@ -167,10 +168,7 @@ def _interval(r: float, n: int, conf_level: float, method: str = "pearson") -> t
     """Fisher's interval for a correlation that is worth n pairs."""
     if n < (5 if method == "kendall" else 4) or not abs(r) < 1:
         return float("nan"), float("nan")
-    variance = {
-        "pearson": 1.0 / (n - 3),
-        "spearman": (1.0 + r * r / 2.0) / (n - 3),
-        "kendall": 0.437 / (n - 4),
-    }[method]
+    factor = {"pearson": 1.0, "spearman": 1.0 + r * r / 2.0, "kendall": 0.437}[method]
+    variance = factor / (n - (4 if method == "kendall" else 3))
     reach = float(stats.norm.ppf((1 + conf_level) / 2)) * np.sqrt(variance)
     return float(np.tanh(np.arctanh(r) - reach)), float(np.tanh(np.arctanh(r) + reach))
