@@ -1,5 +1,6 @@
 """Is the scale sound, and may it be aggregated to the unit."""
 
+from crosslevel.psychometrics.averaging import Averaging, CutOffs, may_average
 from crosslevel.psychometrics.consensus import NULLS, Agreement, rwg
 from crosslevel.psychometrics.correlating import correlations
 from crosslevel.psychometrics.decomposition import Waba, waba
@@ -24,7 +25,9 @@ __all__ = [
     "NULLS",
     "Aggregation",
     "Agreement",
+    "Averaging",
     "BoundaryCorrelationWarning",
+    "CutOffs",
     "EmptyCategoryWarning",
     "HeywoodWarning",
     "ItemDirectionWarning",
@@ -42,6 +45,7 @@ __all__ = [
     "correlations",
     "item_statistics",
     "length_for",
+    "may_average",
     "omega",
     "polychoric",
     "prophecy",

@@ -1,19 +1,21 @@
-"""Do members of a unit agree: r_wg, Lindell's r*_wg and average deviations, unit by unit."""
+"""Do members of a unit agree: r_wg, r*_wg, a_wg and average deviations, unit by unit."""
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from crosslevel.errors import MeasurementError, did_you_mean
+from crosslevel.errors import MeasurementError
 from crosslevel.psychometrics.grouping import Floats, Grouped, pair, refusal
+from crosslevel.psychometrics.nulls import NULLS, null_name, null_variance
 
-# Variances of null distributions on five options: LeBreton & Senter (2008), Table 2.
-_FIVE_OPTIONS = {"slight": 1.34, "moderate": 0.90, "heavy": 0.44, "triangular": 1.32}
-NULLS = ("uniform", *_FIVE_OPTIONS)
+__all__ = ["CUT", "NULLS", "Agreement", "rwg"]
+
 CUT = 0.70
 
 
@@ -25,12 +27,15 @@ class Agreement:
     ----------
     groups
         group, n, rwg (r_wg, or r_wg(j) with several items), rwg_star (Lindell's, not cut at zero),
-        ad_mean and ad_median (average deviation from the mean and the median, in scale points);
-        nan for a group of one.
+        awg (Brown and Hauenstein's, when the bounds of the scale were given), ad_mean and
+        ad_median (average deviation from the mean and the median, in scale points), std_dev
+        (averaged over items); nan for a group of one.
     mean, median, share_above_070
         Over the groups of two or more: of rwg, and the share of groups at 0.70 or above.
     null, null_variance
         What answers would look like without any agreement, and their variance.
+    n_items, n_options
+        Items, and options of their response scale.
     """
 
     groups: pd.DataFrame
@@ -40,16 +45,20 @@ class Agreement:
     null: str
     null_variance: float
     n_items: int
+    n_options: int
 
     def tidy(self) -> pd.DataFrame:
         """One row per group."""
         return self.groups.copy()
 
     def glance(self) -> pd.DataFrame:
-        """One row over the groups."""
-        row = {"mean": self.mean, "median": self.median, "share_above_070": self.share_above_070}
+        """One row over the groups; of the other indices the mean."""
+        names = ("mean", "median", "share_above_070")
+        row: dict[str, object] = {name: getattr(self, name) for name in names}
         row |= {"groups": len(self.groups), "n_items": self.n_items}
-        return pd.DataFrame([row | {"null": self.null, "null_variance": self.null_variance}])
+        row |= {"null": self.null, "null_variance": self.null_variance}
+        others = ("rwg_star", "awg", "ad_mean", "ad_median", "std_dev")
+        return pd.DataFrame([row | {name: self.groups[name].mean() for name in others}])
 
     def __repr__(self) -> str:
         return (
@@ -63,7 +72,8 @@ def rwg(
     groups: pd.Series,
     *,
     n_options: int,
-    null: str | float = "uniform",
+    null: str | float | Sequence[float] = "uniform",
+    bounds: tuple[float, float] | None = None,
 ) -> Agreement:
     """Return how far the members of each group agree beyond chance.
 
@@ -77,10 +87,12 @@ def rwg(
     groups
         (n_persons,) the group of each person, with the same index.
     n_options
-        Options of the response scale.
+        Options of the response scale, one point apart.
     null
-        "uniform"; on five options also "slight", "moderate" and "heavy" skew, or "triangular"; or
-        the variance itself.
+        "uniform"; on five to eleven options also "slight", "moderate" and "heavy" skew,
+        "triangular" or "normal"; the share of each option, lowest first; or the variance itself.
+    bounds
+        Lowest and highest point of the response scale, which awg needs.
 
     Returns
     -------
@@ -89,16 +101,19 @@ def rwg(
     Raises
     ------
     MeasurementError
-        With an unknown null, one known for five options only, or no group of two or more.
+        With an unknown null, answers that do not fit on the response scale, or no group of two or
+        more.
 
     Notes
     -----
     r_wg = 1 - s2 / sigma2, s2 cut at sigma2. r_wg(j) = J (1 - q) / (J (1 - q) + q) with q the mean
     item variance over sigma2, cut at 1. r*_wg(j) = 1 - q, not cut. Uniform sigma2 =
-    (A^2 - 1) / 12 for A options.
+    (A^2 - 1) / 12 for A options. a_wg = 1 - 2 s2 / (((H + L) m - m^2 - H L) k / (k - 1)) for k
+    members with mean m on a scale from L to H; 1 where all choose an end, undefined where m is
+    nearer to an end than one answer away from it; averaged over the items where it is defined.
     Source: James, Demaree & Wolf (1984); Lindell, Brandt & Whitney (1999); Burke, Finkelstein &
-    Dusig (1999); LeBreton & Senter (2008), Table 2. Agrees with R multilevel::rwg, rwg.j,
-    rwg.j.lindell and ad.m.
+    Dusig (1999); Brown & Hauenstein (2005); LeBreton & Senter (2008), Table 2. Agrees with R
+    multilevel::rwg, rwg.j, rwg.j.lindell, awg and ad.m.
 
     Examples
     --------
@@ -108,19 +123,23 @@ def rwg(
     0     a  3  0.833333
     1     b  3  0.000000
     """
-    variance = _null_variance(null, n_options)
+    variance = null_variance(null, n_options)
     data = pair(items, groups)
     if data.sizes.max() < 2:
         raise refusal(items, "each group has one person only: nobody to agree with.")
-    q = data.variances().mean(axis=1) / variance
+    _check_scale(items, data, n_options, bounds)
+    variances = data.variances()
+    q = variances.mean(axis=1) / variance
     table = pd.DataFrame(
         {
             "group": pd.Series(data.names, dtype="str"),
             "n": data.sizes.astype(np.int64),
             "rwg": _rwg(q, data.cells.shape[1]),
             "rwg_star": 1 - q,
+            "awg": _awg(data, variances, bounds),
             "ad_mean": _average_deviation(data, "mean"),
             "ad_median": _average_deviation(data, "median"),
+            "std_dev": np.sqrt(variances).mean(axis=1),
         }
     )
     found = table["rwg"].dropna()
@@ -129,31 +148,40 @@ def rwg(
         mean=float(found.mean()),
         median=float(found.median()),
         share_above_070=float((found >= CUT).mean()),
-        null=null if isinstance(null, str) else "given variance",
+        null=null_name(null),
         null_variance=variance,
         n_items=data.cells.shape[1],
+        n_options=n_options,
     )
 
 
-def _null_variance(null: str | float, n_options: int) -> float:
-    """Variance of answers without agreement."""
-    if not isinstance(null, str):
-        if null <= 0:
-            raise MeasurementError(f"The variance of the null must be positive, got {null:g}.")
-        return float(null)
-    if n_options < 2:
-        raise MeasurementError(f"A response scale has at least two options, got {n_options}.")
-    if null == "uniform":
-        return (n_options**2 - 1) / 12
-    if null not in _FIVE_OPTIONS:
-        hint = did_you_mean(null, NULLS) or f"It is one of: {', '.join(NULLS)}."
-        raise MeasurementError(f"There is no null '{null}'. {hint}")
-    if n_options != 5:
-        raise MeasurementError(
-            f"The null '{null}' is tabled for five options, not {n_options}. Give its variance, "
-            "or use 'uniform'."
+def _check_scale(
+    items: pd.DataFrame | pd.Series,
+    data: Grouped,
+    n_options: int,
+    bounds: tuple[float, float] | None,
+) -> None:
+    """Refuse answers that cannot have been given on the response scale."""
+    lowest, highest = float(data.cells.min()), float(data.cells.max())
+    if highest - lowest > n_options - 1 + 1e-9:
+        found = (
+            f"answers run from {lowest:g} to {highest:g}: they do not fit on {n_options} options "
+            "one point apart."
         )
-    return _FIVE_OPTIONS[null]
+        raise refusal(items, found, message="Agreement cannot be judged.")
+    if bounds is None:
+        return
+    low, high = bounds
+    if high - low != n_options - 1:
+        raise MeasurementError(
+            f"A response scale of {n_options} options one point apart does not run from {low:g} "
+            f"to {high:g}."
+        )
+    if lowest < low or highest > high:
+        found = (
+            f"answers run from {lowest:g} to {highest:g}, outside the scale of {low:g} to {high:g}."
+        )
+        raise refusal(items, found, message="Agreement cannot be judged.")
 
 
 def _rwg(q: Floats, n_items: int) -> Floats:
@@ -161,6 +189,23 @@ def _rwg(q: Floats, n_items: int) -> Floats:
     agreed = 1 - np.minimum(q, 1)
     agreement: Floats = n_items * agreed / (n_items * agreed + 1 - agreed)
     return agreement
+
+
+def _awg(data: Grouped, variances: Floats, bounds: tuple[float, float] | None) -> Floats:
+    """(n_groups,) a_wg, averaged over the items for which it is defined."""
+    if bounds is None:
+        return np.full(len(data.names), np.nan)
+    low, high = bounds
+    k, m = np.where(data.sizes > 1, data.sizes, np.nan)[:, None], data.means()
+    largest = ((high + low) * m - m**2 - high * low) * k / (k - 1)
+    near = (m < (low * (k - 1) + high) / k) | (m > (high * (k - 1) + low) / k)
+    awg = 1 - 2 * variances / np.where(largest > 0, largest, np.nan)
+    awg = np.where(near, np.nan, awg)
+    awg = np.where(((m == low) | (m == high)) & ~np.isnan(k), 1.0, awg)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)
+        averaged: Floats = np.nanmean(awg, axis=1)
+    return averaged
 
 
 def _average_deviation(data: Grouped, centre: Literal["mean", "median"]) -> Floats:

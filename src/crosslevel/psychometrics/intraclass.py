@@ -6,15 +6,17 @@ mean squares between and within groups of a one-way analysis of variance.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+from crosslevel.errors import MeasurementError
 from crosslevel.frames import RESULT_COLUMNS
 from crosslevel.multilevel import fit
-from crosslevel.psychometrics.grouping import Grouped, pair, refusal
+from crosslevel.psychometrics.grouping import Floats, Grouped, pair, refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +31,27 @@ class Aggregation:
         Reliability of a mean over a group of mean size.
     icc1_k0, icc1_k0_low, icc1_k0_high
         The same as icc1 with Searle's k0, which allows for unequal group sizes.
-    icc_reml
-        Share of variance between groups in the random-intercept model, by REML; never negative.
+    icc_reml, tau2, sigma2
+        Share of variance between groups in the random-intercept model, by REML, never negative; the
+        variances between and within groups it comes from.
+    icc2_reml, mean_reliability
+        Reliability of a group mean by that model: at mean size, and averaged over the groups.
+    icc_ml, tau2_ml, sigma2_ml
+        The model by maximum likelihood.
     f, df1, df2, p_value
         Test of equal group means.
-    n, groups, mean_size, k0
-        Persons, groups, mean and adjusted group size.
+    msb, msw
+        Mean squares between and within groups.
+    n, groups, mean_size, k0, smallest, largest, harmonic_size
+        Persons, groups, mean and adjusted group size, and sizes of the groups.
     eta_squared, omega_squared
         Share of the sum of squares between groups, as it is and corrected for chance.
     design_effect
         1 + (mean_size - 1) icc1: by how much clustering multiplies the variance of a mean.
+    design_effect_reml, effective_n
+        The same by icc_reml, and the persons drawn at random that would be worth as much.
+    units
+        One row per group: group, n, mean, reliability (of its mean, by the REML variances).
     """
 
     icc1: float
@@ -51,6 +64,15 @@ class Aggregation:
     icc1_k0_low: float
     icc1_k0_high: float
     icc_reml: float
+    icc2_reml: float
+    mean_reliability: float
+    tau2: float
+    sigma2: float
+    icc_ml: float
+    tau2_ml: float
+    sigma2_ml: float
+    msb: float
+    msw: float
     f: float
     df1: int
     df2: int
@@ -59,10 +81,16 @@ class Aggregation:
     groups: int
     mean_size: float
     k0: float
+    smallest: int
+    largest: int
+    harmonic_size: float
     eta_squared: float
     omega_squared: float
     design_effect: float
+    design_effect_reml: float
+    effective_n: float
     conf_level: float
+    units: pd.DataFrame
 
     def tidy(self) -> pd.DataFrame:
         """One row per intraclass correlation, with the standard columns."""
@@ -75,8 +103,34 @@ class Aggregation:
         return frame.reindex(columns=list(RESULT_COLUMNS))
 
     def glance(self) -> pd.DataFrame:
-        """One row with every figure."""
-        return pd.DataFrame([{field.name: getattr(self, field.name) for field in fields(self)}])
+        """One row with every figure but those of single groups."""
+        names = [field.name for field in fields(self) if field.name != "units"]
+        return pd.DataFrame([{name: getattr(self, name) for name in names}])
+
+    def reliability_of_means(self, sizes: Sequence[float] | None = None) -> pd.DataFrame:
+        """Return the reliability of a group mean by group size.
+
+        Parameters
+        ----------
+        sizes
+            Sizes to answer for; the sizes found, each once, when None.
+
+        Returns
+        -------
+        DataFrame
+            size, groups (that have it), reliability.
+
+        Notes
+        -----
+        tau2 / (tau2 + sigma2 / size), by the REML variances: Spearman-Brown of icc_reml.
+        """
+        counts = self.units["n"].value_counts()
+        wanted = np.sort(counts.index) if sizes is None else np.asarray(sizes, dtype=np.float64)
+        if (wanted <= 0).any():
+            raise MeasurementError(f"A group size must be positive, got {wanted.min():g}.")
+        reliability = _reliability(self.tau2, self.sigma2, wanted)
+        table = {"size": wanted, "groups": counts.reindex(wanted).fillna(0).astype("int64").array}
+        return pd.DataFrame(table | {"reliability": reliability})
 
     def __repr__(self) -> str:
         interval = (
@@ -117,9 +171,9 @@ def aggregation(values: pd.Series, groups: pd.Series, *, conf_level: float = 0.9
     -----
     icc1 = (MSB - MSW) / (MSB + (k - 1) MSW); icc2 = (MSB - MSW) / MSB; intervals by the bounds of
     F = MSB / MSW. An icc1 below zero means that persons of one group differ more than persons of
-    different groups.
-    Source: Bliese (2000); McGraw & Wong (1996), case 1. Agrees with R multilevel::ICC1, ICC2 and,
-    for icc_reml, lme4::lmer.
+    different groups. Reliability of the mean of n members: tau2 / (tau2 + sigma2 / n).
+    Source: Bliese (2000); McGraw & Wong (1996), case 1; Lüdtke et al. (2008). Agrees with R
+    multilevel::ICC1, ICC2 and, for the model, lme4::lmer.
 
     Examples
     --------
@@ -140,6 +194,10 @@ def aggregation(values: pd.Series, groups: pd.Series, *, conf_level: float = 0.9
     f_low = f / float(stats.f.ppf(1 - tail, df1, df2))
     f_high = f / float(stats.f.ppf(tail, df1, df2))
     icc1 = _icc1(f, k)
+    tau2, sigma2 = _variances(data, "reml")
+    tau2_ml, sigma2_ml = _variances(data, "ml")
+    icc_reml = tau2 / (tau2 + sigma2)
+    reliability = _reliability(tau2, sigma2, sizes)
     return Aggregation(
         icc1=icc1,
         icc1_low=_icc1(f_low, k),
@@ -150,7 +208,16 @@ def aggregation(values: pd.Series, groups: pd.Series, *, conf_level: float = 0.9
         icc1_k0=_icc1(f, k0),
         icc1_k0_low=_icc1(f_low, k0),
         icc1_k0_high=_icc1(f_high, k0),
-        icc_reml=_icc_reml(data),
+        icc_reml=icc_reml,
+        icc2_reml=float(_reliability(tau2, sigma2, np.array([k]))[0]),
+        mean_reliability=float(reliability.mean()),
+        tau2=tau2,
+        sigma2=sigma2,
+        icc_ml=tau2_ml / (tau2_ml + sigma2_ml),
+        tau2_ml=tau2_ml,
+        sigma2_ml=sigma2_ml,
+        msb=msb,
+        msw=msw,
         f=f,
         df1=df1,
         df2=df2,
@@ -159,10 +226,16 @@ def aggregation(values: pd.Series, groups: pd.Series, *, conf_level: float = 0.9
         groups=count,
         mean_size=k,
         k0=k0,
+        smallest=int(sizes.min()),
+        largest=int(sizes.max()),
+        harmonic_size=float(count / (1 / sizes).sum()),
         eta_squared=between / (between + within),
         omega_squared=(between - df1 * msw) / (between + within + msw),
         design_effect=1 + (k - 1) * icc1,
+        design_effect_reml=1 + (k - 1) * icc_reml,
+        effective_n=n / (1 + (k - 1) * icc_reml),
         conf_level=conf_level,
+        units=_units(data, reliability),
     )
 
 
@@ -200,9 +273,27 @@ def _icc2(f: float) -> float:
     return 1 - 1 / f if f > 0 else float("-inf")
 
 
-def _icc_reml(data: Grouped) -> float:
-    """Intraclass correlation of the random-intercept model."""
+def _variances(data: Grouped, method: str) -> tuple[float, float]:
+    """Variances between and within groups in the random-intercept model."""
     names = np.array(data.names)
     frame = pd.DataFrame({"value": data.cells[:, 0], "group": names[data.codes]})
-    icc = fit("value ~ 1 + (1 | group)", frame).icc()
-    return float(icc["icc"].iloc[0])
+    fitted = fit("value ~ 1 + (1 | group)", frame, method=method)
+    return float(fitted.variance_components()["covariance"].iloc[0]), float(fitted.sigma**2)
+
+
+def _reliability(tau2: float, sigma2: float, sizes: Floats) -> Floats:
+    """Reliability of means over so many members."""
+    reliability: Floats = tau2 / (tau2 + sigma2 / sizes)
+    return reliability
+
+
+def _units(data: Grouped, reliability: Floats) -> pd.DataFrame:
+    """One row per group."""
+    return pd.DataFrame(
+        {
+            "group": pd.Series(data.names, dtype="str"),
+            "n": data.sizes.astype(np.int64),
+            "mean": data.means()[:, 0],
+            "reliability": reliability,
+        }
+    )

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crosslevel.errors import MeasurementError
-from crosslevel.psychometrics import aggregation
+from crosslevel.psychometrics import aggregation, prophecy
 from tolerances import CLOSED_FORM, EXACT, LMM
 
 SETTINGS = settings(derandomize=True, deadline=None, max_examples=20, database=None)
@@ -36,6 +36,11 @@ def test_equals_r(entry, dataset, name):
     assert (found.df1, found.df2) == (expected["df1"], expected["df2"])
     exact = {
         "mean_size": expected["group_size"]["mean"],
+        "smallest": expected["group_size"]["min"],
+        "largest": expected["group_size"]["max"],
+        "harmonic_size": expected["group_size"]["harmonic_mean"],
+        "msb": expected["MSB"],
+        "msw": expected["MSW"],
         "k0": expected["group_size"]["searle_k0"],
         "f": expected["F"],
         "icc1": expected["ICC1_anova"],
@@ -54,12 +59,51 @@ def test_equals_r(entry, dataset, name):
         ours = getattr(found, field)
         assert ours == pytest.approx(value_in_r, rel=tolerance["default"]["rtol"]), field
     assert found.p_value == pytest.approx(expected["p"], rel=tolerance["p"]["rtol"])
-    assert found.icc_reml == pytest.approx(
-        expected["lmer_REML"]["ICC1"], rel=tolerance["lmer_REML"]["rtol"]
+    design = {
+        "design_effect": "from_ICC1_anova", "design_effect_reml": "from_lmer",
+        "effective_n": "effective_n_lmer",
+    }  # fmt: skip
+    for ours, theirs in design.items():
+        assert getattr(found, ours) == pytest.approx(
+            expected["design_effect"][theirs], rel=tolerance["design_effect"]["rtol"]
+        )
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_the_mixed_model_equals_lme4(entry, dataset, name):
+    reference = entry("aggregation", name)
+    expected, tolerance = reference["values"], reference["tolerance"]
+    file, value, group = ENTRIES[name]
+    frame = dataset(file)
+    found = aggregation(frame[value], frame[group])
+    reml = {
+        "icc_reml": "ICC1", "tau2": "tau2", "sigma2": "sigma2", "icc2_reml": "ICC2_mean_size",
+        "mean_reliability": "reliability_mean_of_groups",
+    }  # fmt: skip
+    for ours, theirs in reml.items():
+        assert getattr(found, ours) == pytest.approx(
+            expected["lmer_REML"][theirs], rel=tolerance["lmer_REML"]["rtol"]
+        ), ours
+    ml = {"icc_ml": "ICC1", "tau2_ml": "tau2", "sigma2_ml": "sigma2"}
+    for ours, theirs in ml.items():
+        assert getattr(found, ours) == pytest.approx(
+            expected["lmer_ML"][theirs], rel=tolerance["lmer_ML"]["rtol"]
+        ), ours
+    units = found.units.set_index("group")["reliability"]
+    first = units.loc[sorted(units.index, key=int)].head(5)
+    np.testing.assert_allclose(
+        first, expected["lmer_REML"]["reliability_first5"], rtol=tolerance["lmer_REML"]["rtol"]
     )
-    assert found.design_effect == pytest.approx(
-        expected["design_effect"]["from_ICC1_anova"], rel=tolerance["design_effect"]["rtol"]
-    )
+    by_size = found.reliability_of_means()
+    assert by_size["groups"].sum() == found.groups
+    average = (by_size["groups"] * by_size["reliability"]).sum() / found.groups
+    assert average == pytest.approx(found.mean_reliability)
+    asked = found.reliability_of_means([1, 10, 1000])
+    assert asked["reliability"].iloc[0] == pytest.approx(found.icc_reml)
+    assert asked["reliability"].iloc[1] == pytest.approx(prophecy(found.icc_reml, length=10))
+    assert asked["groups"].iloc[2] == 0
+    with pytest.raises(MeasurementError, match="group size must be positive, got 0"):
+        found.reliability_of_means([0])
 
 
 def test_results_answer_tidy_glance_and_repr(dataset):
@@ -67,6 +111,8 @@ def test_results_answer_tidy_glance_and_repr(dataset):
     found = aggregation(frame["TSIG"], frame["COMPID"])
     assert found.tidy()["estimate"].tolist() == [found.icc1, found.icc1_k0, found.icc2]
     assert found.glance().loc[0, "design_effect"] == found.design_effect
+    assert "units" not in found.glance()
+    assert found.units["n"].sum() == 2042
     assert "2042 persons in 49 groups" in repr(found)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from crosslevel.errors import MeasurementError
 from crosslevel.psychometrics import rwg
+from crosslevel.psychometrics.nulls import null_variance
 from tolerances import EXACT
 
 NULLS = {"uniform": "uniform", "slight_skew": "slight", "triangular": "triangular"}
@@ -22,6 +23,15 @@ SEVERAL = {
 
 def _by_group(found, names):
     return found.groups.set_index("group").loc[names]
+
+
+def _summary(values, expected, rtol):
+    """Check the summary of one index over the groups."""
+    found = {
+        "n": len(values), "mean": values.mean(), "median": values.median(), "min": values.min(),
+        "max": values.max(), "prop_ge_070": (values >= 0.70).mean(),
+    }  # fmt: skip
+    assert found == pytest.approx(expected, rel=rtol, abs=EXACT)
 
 
 @pytest.mark.parametrize("null", NULLS)
@@ -40,6 +50,9 @@ def test_one_item_equals_r(entry, dataset, name, null):
     assert found.share_above_070 == pytest.approx(expected["summary"]["prop_ge_070"], rel=rtol)
     for theirs, ours in (("AD_mean", "ad_mean"), ("AD_median", "ad_median")):
         np.testing.assert_allclose(groups[ours], reference["values"][theirs]["values"], rtol=rtol)
+        _summary(groups[ours], reference["values"][theirs]["summary"], rtol)
+    _summary(groups["rwg"], expected["summary"], rtol)
+    np.testing.assert_allclose(groups["std_dev"], reference["values"]["within_sd"], rtol=rtol)
 
 
 @pytest.mark.parametrize("null", NULLS)
@@ -59,10 +72,60 @@ def test_several_items_equal_r(entry, dataset, name, null):
     assert groups["n"].tolist() == expected["gsize"]
     for theirs, ours in (("AD_M_J", "ad_mean"), ("AD_Md_J", "ad_median")):
         np.testing.assert_allclose(groups[ours], reference["values"][theirs]["values"], rtol=rtol)
+        _summary(groups[ours], reference["values"][theirs]["summary"], rtol)
+    _summary(groups["rwg"], expected["summary"], rtol)
     for summary, ours in (
         ("mean", found.mean), ("median", found.median), ("prop_ge_070", found.share_above_070),
     ):  # fmt: skip
         assert ours == pytest.approx(expected["summary"][summary], rel=rtol)
+
+
+@pytest.mark.parametrize("name", ["awg_lq2002_tsig", "awg_lq2002_hostile", "awg_bh1996_lead"])
+def test_awg_equals_r(entry, dataset, name):
+    reference = entry("measurement", name)
+    expected, rtol = reference["values"], reference["tolerance"]["rtol"]
+    frame = dataset(reference["dataset"][0].removeprefix("data/").removesuffix(".csv"))
+    found = rwg(
+        frame[expected["items"]],
+        frame[expected["group"]],
+        n_options=5,
+        bounds=tuple(expected["range"]),
+    )
+    groups = _by_group(found, expected["groups"])
+    np.testing.assert_allclose(groups["awg"], expected["awg"], rtol=rtol)
+
+
+def test_awg_at_the_ends_of_the_scale():
+    """All at an end agree wholly; a mean too near an end leaves a_wg undefined."""
+    frame = pd.DataFrame({"y": [5.0, 5, 5, 4.9, 5, 4.9, 3, 1], "g": list("aaabbbcd")})
+    found = rwg(frame["y"], frame["g"], n_options=5, bounds=(1, 5))
+    assert found.groups["awg"].tolist()[0] == 1
+    assert found.groups["awg"].iloc[1:].isna().all()
+    assert rwg(frame["y"], frame["g"], n_options=5).groups["awg"].isna().all()
+    assert found.glance().loc[0, "awg"] == 1
+
+
+def test_answers_that_do_not_fit_the_scale():
+    frame = pd.DataFrame({"y": [1.0, 7, 3, 3], "g": list("aabb")})
+    with pytest.raises(MeasurementError, match="run from 1 to 7: they do not fit on 5 options"):
+        rwg(frame["y"], frame["g"], n_options=5)
+
+
+@pytest.mark.parametrize(
+    ("null", "variances"),
+    [
+        ("uniform", [2.00, 2.92, 4.00, 5.25, 6.67, 8.25, 10.00]),
+        ("slight", [1.34, 1.85, 2.90, 3.47, 5.66, 6.30, 7.31]),
+        ("moderate", [0.90, 1.26, 2.14, 2.79, 4.73, 5.09, 6.32]),
+        ("heavy", [0.44, 0.69, 1.39, 2.35, 3.16, 3.46, 4.02]),
+        ("triangular", [1.32, 1.45, 2.10, 2.81, 3.00, 2.89, 3.32]),
+        ("normal", [1.04, 1.25, 1.40, 1.73, 1.58, 1.45, 1.40]),
+    ],
+)
+def test_null_variances_are_those_tabled(null, variances):
+    """LeBreton & Senter (2008), Table 2: five to eleven options."""
+    found = [null_variance(null, n_options) for n_options in range(5, 12)]
+    assert found == pytest.approx(variances, abs=0.005)
 
 
 @pytest.mark.parametrize(
@@ -82,6 +145,9 @@ def test_null_variances_are_those_of_the_published_shares(null, shares):
     mean = sum(p * x for x, p in enumerate(shares, 1))
     variance = sum(p * x * x for x, p in enumerate(shares, 1)) - mean**2
     assert found.null_variance == pytest.approx(variance, abs=EXACT)
+    same = rwg(frame["y"], frame["g"], n_options=5, null=shares)
+    assert same.null_variance == pytest.approx(variance, abs=EXACT)
+    assert same.null == "given shares"
 
 
 def test_a_group_of_one_has_no_agreement_and_counts_nowhere():
@@ -115,7 +181,12 @@ def test_a_given_variance_and_the_summary():
             "There is no null 'unifrom'. Did you mean 'uniform'?",
         ),
         ({"n_options": 5, "null": "bell"}, "It is one of: uniform, slight"),
-        ({"n_options": 7, "null": "slight"}, "tabled for five options, not 7"),
+        ({"n_options": 4, "null": "slight"}, "tabled for five to eleven options, not 4"),
+        ({"n_options": 5, "null": [0.5, 0.5]}, "one share for each of 5 options, got 2"),
+        ({"n_options": 2, "null": [0.5, 0.6]}, "add up to 1, got 1.1"),
+        ({"n_options": 2, "null": [1, 0]}, "everyone gives one answer has no variance"),
+        ({"n_options": 2, "bounds": (1, 5)}, "does not run from 1 to 5"),
+        ({"n_options": 2, "bounds": (0, 1)}, "run from 1 to 2, outside the scale of 0 to 1"),
         ({"n_options": 1}, "at least two options, got 1"),
         ({"n_options": 5, "null": 0.0}, "must be positive, got 0"),
     ],

@@ -24,7 +24,9 @@ def test_waba_equals_r(entry, dataset):
         assert getattr(found, ours) == pytest.approx(expected[theirs], rel=rtol), ours
     means = reference["values"]["cor_group_means_unweighted"]
     assert found.r_means == pytest.approx(means, rel=rtol)
-    assert (found.n, found.groups) == (7382, 99)
+    assert found.r_raw == pytest.approx(reference["values"]["cor_total"], rel=rtol)
+    counted = (reference["values"]["n_obs"], reference["values"]["n_grps"])
+    assert (found.n, found.groups) == counted
     table = correlations(frame, ["HRS", "WBEING"], group="GRP").set_index("level")
     assert table.loc["within", "estimate"] == pytest.approx(expected["CorrW"], rel=rtol)
     assert table.loc["between", "estimate"] == pytest.approx(means, rel=rtol)
