@@ -4,6 +4,8 @@ from crosslevel.quality.careless import UnavailableIndexWarning, careless
 from crosslevel.quality.cutoffs import DEFAULT_CUTOFFS, INDICES, Cutoff
 from crosslevel.quality.mcar import McarTest, mcar
 from crosslevel.quality.missingness import Missingness, missingness
+from crosslevel.quality.nested import NestedTest
+from crosslevel.quality.pooling import Pooled, pool
 from crosslevel.quality.respondents import Careless
 
 __all__ = [
@@ -13,8 +15,11 @@ __all__ = [
     "Cutoff",
     "McarTest",
     "Missingness",
+    "NestedTest",
+    "Pooled",
     "UnavailableIndexWarning",
     "careless",
     "mcar",
     "missingness",
+    "pool",
 ]
