@@ -322,12 +322,12 @@ def _estimate(fit: Any, *, known: bool) -> Estimate:
         return Estimate(made.names, made.beta, np.asarray(covariance, dtype=np.float64), made.df)
     if hasattr(fit, "params") and hasattr(fit, "cov_params"):
         beta = pd.Series(fit.params)
-        df = float(getattr(fit, "df_resid", np.inf))
+        left = float(getattr(fit, "df_resid", np.inf))
         return Estimate(
             tuple(str(name) for name in beta.index),
             beta.to_numpy(dtype=np.float64),
             np.asarray(fit.cov_params(), dtype=np.float64),
-            np.full(len(beta), df),
+            np.full(len(beta), left),
         )
     raise ModelError(
         f"A {type(fit).__name__} cannot be pooled: it has neither `tidy` and `vcov`, nor `params` "
