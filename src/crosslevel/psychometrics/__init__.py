@@ -1,6 +1,7 @@
 """Is the scale sound, and may it be aggregated to the unit."""
 
 from crosslevel.psychometrics.averaging import Averaging, CutOffs, may_average
+from crosslevel.psychometrics.cfa import cfa
 from crosslevel.psychometrics.consensus import NULLS, Agreement, rwg
 from crosslevel.psychometrics.correlating import correlations
 from crosslevel.psychometrics.decomposition import Waba, waba
@@ -11,6 +12,7 @@ from crosslevel.psychometrics.notices import (
     EmptyCategoryWarning,
     HeywoodWarning,
     ItemDirectionWarning,
+    NotIdentifiedWarning,
     NotPositiveDefiniteWarning,
     ResponseScaleWarning,
     SquareFrameWarning,
@@ -20,6 +22,7 @@ from crosslevel.psychometrics.polychoric import Polychoric, polychoric
 from crosslevel.psychometrics.raters import RaterAgreement, rater_icc
 from crosslevel.psychometrics.reliability import Reliability, alpha
 from crosslevel.psychometrics.scale_length import TwoItems, length_for, prophecy, spearman_brown
+from crosslevel.psychometrics.sem.result import SemFit
 
 __all__ = [
     "NULLS",
@@ -31,17 +34,20 @@ __all__ = [
     "EmptyCategoryWarning",
     "HeywoodWarning",
     "ItemDirectionWarning",
+    "NotIdentifiedWarning",
     "NotPositiveDefiniteWarning",
     "Omega",
     "Polychoric",
     "RaterAgreement",
     "Reliability",
     "ResponseScaleWarning",
+    "SemFit",
     "SquareFrameWarning",
     "TwoItems",
     "Waba",
     "aggregation",
     "alpha",
+    "cfa",
     "correlations",
     "item_statistics",
     "length_for",

@@ -29,3 +29,7 @@ class ResponseScaleWarning(UserWarning):
 
 class SquareFrameWarning(UserWarning):
     """A frame of answers looks like a correlation matrix; it was read as answers."""
+
+
+class NotIdentifiedWarning(UserWarning):
+    """The data cannot tell the parameters of a model apart; the text says what would do."""

@@ -51,6 +51,8 @@ class Block:
         (r,) which matrix (0 A, 1 S, 2 m) and which element each parameter fills.
     free, value
         (r,) position in the free vector (-1: fixed) and the fixed value.
+    mean
+        (p,) means of the observed where the model leaves means alone; empty where it has them.
     """
 
     observed: tuple[str, ...]
@@ -61,6 +63,7 @@ class Block:
     free: Integers
     value: Floats
     n_free: int
+    mean: Floats
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -81,6 +84,13 @@ class Block:
         m[self.row[own]] = at[own]
         return a, s, m
 
+    def spread(self, theta: Floats) -> Floats:
+        """Return the covariances of all variables, observed and latent."""
+        a, s, _ = self.matrices(theta)
+        e = np.linalg.inv(np.eye(len(a)) - a)
+        spread: Floats = e @ s @ e.T
+        return spread
+
     def moments(self, theta: Floats, *, derivatives: bool = False) -> Moments:
         """Return what the block implies at a vector of free parameters.
 
@@ -94,7 +104,7 @@ class Block:
         e = np.linalg.inv(np.eye(len(a)) - a)
         g, level = e[:p], e @ m
         spread = e @ s @ e.T
-        sigma, mu = spread[:p, :p], level[:p]
+        sigma, mu = spread[:p, :p], self.mean if len(self.mean) else level[:p]
         if not derivatives:
             return Moments(sigma, mu, np.empty((0, p, p)), np.empty((0, p)))
         left, right = g[:, self.row].T, np.empty((len(self.row), p))
@@ -107,17 +117,23 @@ class Block:
         each = left[:, :, None] * right[:, None, :]
         each += each.transpose(0, 2, 1)
         factor = np.where(self.place == 0, level[self.column], (self.place == 2).astype(float))
-        d_sigma, d_mu = np.zeros((self.n_free, p, p)), np.zeros((self.n_free, p))
         own = np.flatnonzero(self.free >= 0)
-        np.add.at(d_sigma, self.free[own], each[own])
-        np.add.at(d_mu, self.free[own], (left * factor[:, None])[own])
+        picked = np.zeros((self.n_free, len(own)))
+        picked[self.free[own], np.arange(len(own))] = 1.0
+        d_sigma = (picked @ each[own].reshape(len(own), p * p)).reshape(self.n_free, p, p)
+        d_mu = np.zeros((self.n_free, p))
+        if not len(self.mean):
+            d_mu = picked @ (left * factor[:, None])[own]
         return Moments(sigma, mu, d_sigma, d_mu)
 
 
-def blocks(table: Table, values: Sequence[float] | Floats) -> tuple[Block, ...]:
+def blocks(
+    table: Table, values: Sequence[float] | Floats, *, means: Sequence[Floats] = ()
+) -> tuple[Block, ...]:
     """Return the blocks of a model; `values` holds, row by row, what fixed parameters are fixed at.
 
-    Thresholds (`|`) and scales (`~*~`) have no place in these matrices and are left out.
+    `means` holds the observed means of each block, for a model that leaves means alone. Thresholds
+    (`|`) and scales (`~*~`) have no place in these matrices and are left out.
     """
     made = []
     for number, part in enumerate(table.block_roles):
@@ -138,6 +154,7 @@ def blocks(table: Table, values: Sequence[float] | Floats) -> tuple[Block, ...]:
                 free=np.array([row.free for row, _ in own], dtype=np.intp),
                 value=np.array([value for _, value in own], dtype=np.float64),
                 n_free=table.n_free,
+                mean=means[number] if means else np.empty(0),
             )
         )
     return tuple(made)

@@ -1,0 +1,176 @@
+"""A fitted measurement or path model, and how it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import stats
+
+from crosslevel.frames import RESULT_COLUMNS
+from crosslevel.psychometrics.sem.maximum import Maximum
+from crosslevel.psychometrics.sem.standardise import (
+    defined,
+    standardised,
+    standardised_errors,
+)
+from crosslevel.psychometrics.sem.testing import Saturated, Statistic
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class SemFit:
+    """A fitted model with observed and latent variables.
+
+    Attributes
+    ----------
+    model
+        The model text.
+    estimator
+        "ml", "mlm" or "mlr".
+    status
+        "converged", "not converged" or "not identified".
+    covariance
+        (k, k) covariances of the free parameters.
+    test, baseline
+        Test of the model, and of the one in which nothing covaries.
+    measures
+        Every index of fit by name, as `glance` shows them.
+    rows_dropped
+        Rows left out because of what was not answered, or without a group or cluster.
+    maximum, saturated
+        The optimum itself, for further questions.
+    """
+
+    model: str
+    estimator: str
+    status: str
+    covariance: Floats
+    test: Statistic
+    baseline: Statistic
+    measures: Mapping[str, float]
+    rows_dropped: int
+    maximum: Maximum
+    saturated: Saturated
+
+    @property
+    def n(self) -> int:
+        """Respondents."""
+        return self.maximum.n
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of the groups; one empty name without groups."""
+        return tuple(sample.label for sample in self.maximum.samples)
+
+    def tidy(self, *, conf_level: float = 0.95) -> pd.DataFrame:
+        """Return one row per parameter.
+
+        Columns lhs, op, rhs, sample (the group), the standard columns, `standardised` with its
+        standard error, and `label`. Fixed parameters have a standard error of zero and no test.
+        """
+        at = self.maximum
+        estimates = at.estimates()
+        free = np.array([row.free for row in at.table.rows], dtype=np.intp)
+        errors = np.where(free >= 0, np.sqrt(np.maximum(np.diag(self.covariance), 0.0))[free], 0.0)
+        standard = standardised(at.table, at.blocks, estimates, at.theta)
+        spread = standardised_errors(at.table, at.blocks, at.values, (at.theta, self.covariance))
+        rows = [
+            {
+                "lhs": row.lhs, "op": row.op, "rhs": row.rhs, "sample": self.groups[row.group],
+                "term": row.name, "label": "" if row.label.startswith(".") else row.label,
+            }
+            for row in at.table.rows
+        ]  # fmt: skip
+        for one, (value, error), (scaled, _) in zip(
+            at.table.definitions,
+            defined(at.table.definitions, at.table, estimates, self.covariance),
+            defined(at.table.definitions, at.table, standard, self.covariance),
+            strict=True,
+        ):
+            rows.append(
+                {"lhs": one.name, "op": ":=", "rhs": one.expression, "sample": "",
+                 "term": f"{one.name} := {one.expression}", "label": ""}
+            )  # fmt: skip
+            estimates, errors = np.append(estimates, value), np.append(errors, error)
+            standard, spread = np.append(standard, scaled), np.append(spread, np.nan)
+        frame = pd.DataFrame(rows)
+        frame["group"] = ""
+        return _with_tests(frame, (estimates, errors), (standard, spread), conf_level)
+
+    def glance(self) -> pd.DataFrame:
+        """Return one row: respondents, test, indices of fit, criteria, status."""
+        front = {
+            "n": self.n,
+            "groups": len(self.groups),
+            "n_parameters": self.maximum.table.n_free,
+            "estimator": self.estimator,
+            "status": self.status,
+            "rows_dropped": self.rows_dropped,
+        }
+        frame = pd.DataFrame([front | dict(self.measures)])
+        frame["df"] = frame["df"].astype("int64")
+        return frame
+
+    def vcov(self) -> pd.DataFrame:
+        """Return covariances of the free parameters; equal parameters appear once."""
+        names: dict[int, str] = {}
+        for row in self.maximum.table.rows:
+            if row.free >= 0:
+                group = self.groups[row.group]
+                names.setdefault(row.free, f"{row.name} [{group}]" if group else row.name)
+        labels = [names[k] for k in sorted(names)]
+        return pd.DataFrame(self.covariance, index=labels, columns=labels)
+
+    def implied(self, group: str = "") -> pd.DataFrame:
+        """Return the covariances that the model implies, of one group when there are several."""
+        number = self.groups.index(group) if group else 0
+        names = list(self.maximum.samples[number].names)
+        return pd.DataFrame(self.maximum.moments[number].sigma, index=names, columns=names)
+
+    def __repr__(self) -> str:
+        m = self.measures
+        several = f" in {len(self.groups)} groups" if len(self.groups) > 1 else ""
+        dropped = f", {self.rows_dropped} rows dropped" if self.rows_dropped else ""
+        lines = [
+            f"{self.estimator.upper()}, {self.status}, {self.n} respondents{several}{dropped}",
+            f"chi-square {m['chisq']:.3f} on {self.test.df} df, p = {m['p_value']:.4f}",
+        ]
+        if "chisq_scaled" in m:
+            lines.append(f"scaled {m['chisq_scaled']:.3f}, p = {m['p_value_scaled']:.4f}")
+        lines.append(
+            f"CFI {m['cfi']:.3f}, TLI {m['tli']:.3f}, RMSEA {m['rmsea']:.3f} "
+            f"({m['rmsea_low']:.3f} to {m['rmsea_high']:.3f}), SRMR {m['srmr']:.3f}"
+        )
+        return "\n".join(lines)
+
+
+def _with_tests(
+    frame: pd.DataFrame,
+    raw: tuple[Floats, Floats],
+    standard: tuple[Floats, Floats],
+    conf_level: float,
+) -> pd.DataFrame:
+    """Return rows with statistics and intervals in the agreed order of columns."""
+    estimates, errors = raw
+    tested = errors > 0
+    statistic = np.full(len(errors), np.nan)
+    statistic[tested] = estimates[tested] / errors[tested]
+    half = stats.norm.ppf(0.5 + conf_level / 2) * errors
+    frame = frame.assign(
+        estimate=estimates,
+        std_error=errors,
+        statistic=statistic,
+        df=np.where(tested, np.inf, np.nan),
+        p_value=2 * stats.norm.sf(np.abs(statistic)),
+        conf_low=estimates - half,
+        conf_high=estimates + half,
+        standardised=standard[0],
+        standardised_error=standard[1],
+    )
+    columns = ["lhs", "op", "rhs", "sample", *RESULT_COLUMNS]
+    return frame[[*columns, "standardised", "standardised_error", "label"]]

@@ -1,0 +1,175 @@
+"""From a frame to the answers of each group, sorted by which items were answered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from crosslevel.errors import MeasurementError, Problem, did_you_mean
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """Respondents of a group who answered the same variables.
+
+    Attributes
+    ----------
+    rows
+        (n,) positions in the group's `values`.
+    seen
+        (q,) positions of the variables answered.
+    mean, cov
+        (q,) means and (q, q) covariances with divisor n.
+    """
+
+    rows: Integers
+    seen: Integers
+    mean: Floats
+    cov: Floats
+
+    @property
+    def n(self) -> int:
+        """Respondents."""
+        return len(self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Answers of one group.
+
+    Attributes
+    ----------
+    label
+        Name of the group; empty when there is one.
+    names
+        (p,) variables.
+    values
+        (n, p) answers; nan = not answered.
+    rows
+        (n,) positions in the caller's frame.
+    clusters
+        (n,) cluster of each respondent; empty when there are none.
+    patterns
+        One when everything was answered.
+    """
+
+    label: str
+    names: tuple[str, ...]
+    values: Floats
+    rows: Integers
+    clusters: Integers
+    patterns: tuple[Pattern, ...]
+
+    @property
+    def n(self) -> int:
+        """Respondents."""
+        return len(self.values)
+
+    def column(self, name: str) -> Floats:
+        """(n,) answers to one variable."""
+        answers: Floats = self.values[:, self.names.index(name)]
+        return answers
+
+    @property
+    def complete(self) -> bool:
+        """Whether everybody answered everything."""
+        return len(self.patterns) == 1 and len(self.patterns[0].seen) == len(self.names)
+
+
+def samples(
+    data: pd.DataFrame,
+    names: Sequence[str],
+    *,
+    group: str | None = None,
+    cluster: str | None = None,
+    missing: str = "drop",
+) -> tuple[Sample, ...]:
+    """Return the answers of each group, in the order groups appear in.
+
+    Rows without a group or cluster are left out, and with `missing="drop"` so are rows with an
+    unanswered variable; with `"fiml"`, those without any answer.
+
+    Raises
+    ------
+    MeasurementError
+        When a column is missing, holds no numbers, does not vary within a group, or a group has
+        too few rows; every such problem is named.
+    """
+    _check_columns(data, [*names, *(c for c in (group, cluster) if c)])
+    values = data[list(names)].to_numpy(dtype=np.float64, na_value=np.nan)
+    answered = np.isfinite(values)
+    kept = answered.all(axis=1) if missing == "drop" else answered.any(axis=1)
+    for column in (group, cluster):
+        if column:
+            kept &= data[column].notna().to_numpy()
+    codes = np.zeros(len(data), dtype=np.intp)
+    labels = [""]
+    if group:
+        codes[kept], found = pd.factorize(data.loc[kept, group].astype("str"))
+        labels = [str(label) for label in found]
+    units = pd.factorize(data[cluster])[0].astype(np.intp) if cluster else None
+    made = []
+    for code, label in enumerate(labels):
+        rows = np.flatnonzero(kept & (codes == code))
+        own = values[rows]
+        _check_group(own, names, label)
+        empty = np.empty(0, dtype=np.intp)
+        made.append(
+            Sample(label, tuple(names), own, rows, empty if units is None else units[rows],
+                   _patterns(own))
+        )  # fmt: skip
+    return tuple(made)
+
+
+def _check_columns(data: pd.DataFrame, names: Sequence[str]) -> None:
+    """Refuse names that are no columns, and columns of text."""
+    known = [str(c) for c in data.columns]
+    problems = [
+        Problem(f"variable '{name}'", "not in the data.", did_you_mean(name, known))
+        for name in dict.fromkeys(names)
+        if name not in known
+    ]
+    if problems:
+        raise MeasurementError("The model names variables that the data do not have.", problems)
+
+
+def _check_group(values: Floats, names: Sequence[str], label: str) -> None:
+    """Refuse a group whose moments say nothing."""
+    where = f"group '{label}'" if label else "data"
+    problems = []
+    if len(values) <= len(names):
+        found = f"{len(values)} usable rows for {len(names)} variables."
+        problems.append(Problem(where, found, "Leave the group out, or ask for fewer items."))
+    else:
+        with np.errstate(invalid="ignore"):
+            low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
+        for name in np.asarray(names)[~(high > low)]:
+            inside = f" in group '{label}'" if label else ""
+            problems.append(Problem(f"variable '{name}'", f"it does not vary{inside}."))
+    if problems:
+        raise MeasurementError("The model cannot be fitted to these data.", problems)
+
+
+def _patterns(values: Floats) -> tuple[Pattern, ...]:
+    """Return rows grouped by what was answered, most frequent first."""
+    answered = np.isfinite(values)
+    if answered.all():
+        which, kinds = np.zeros(len(values), dtype=np.intp), answered[:1]
+    else:
+        kinds, which = np.unique(answered, axis=0, return_inverse=True)
+        which = which.reshape(-1)
+    made = []
+    for k, kind in enumerate(kinds):
+        rows, seen = np.flatnonzero(which == k), np.flatnonzero(kind)
+        own = values[np.ix_(rows, seen)]
+        mean = own.mean(axis=0)
+        centred = own - mean
+        made.append(Pattern(rows, seen, mean, centred.T @ centred / len(rows)))
+    return tuple(sorted(made, key=lambda pattern: -pattern.n))

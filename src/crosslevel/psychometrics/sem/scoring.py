@@ -1,0 +1,180 @@
+"""Fisher scoring with a damped step: maximum likelihood for complete and incomplete answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from crosslevel.psychometrics.sem.matrices import Block, Moments
+from crosslevel.psychometrics.sem.normal import deviance, information, score, seen
+from crosslevel.psychometrics.sem.sample import Sample
+
+Floats = npt.NDArray[np.float64]
+_STEPS = 500
+_TIGHT = 1e-13  # Newton decrement, in units of the log-likelihood
+_LOOSE = 1e-8  # what rounding may leave of it
+_HALVINGS = 30
+_NEAR = 30.0  # decrement below which the curvature is learnt from the steps
+
+
+@dataclass(frozen=True, slots=True)
+class Ascent:
+    """Where the ascent ended.
+
+    Attributes
+    ----------
+    theta
+        (k,) free parameters.
+    deviance
+        -2 log-likelihood there.
+    decrement
+        g' I^-1 g: twice the log-likelihood that a further step promises.
+    converged
+        Whether the decrement is nought to rounding.
+    iterations
+        Steps taken.
+    """
+
+    theta: Floats
+    deviance: float
+    decrement: float
+    converged: bool
+    iterations: int
+
+
+def ascend(
+    blocks: Sequence[Block], samples: Sequence[Sample], start: Floats, *, steps: int = _STEPS
+) -> Ascent:
+    """Return the maximum of the likelihood that is reached from `start`.
+
+    Far from it, steps are Fisher scoring; near it the inverse information is corrected by what
+    each step shows of the curvature (BFGS), because scoring alone is slow where a model fits badly.
+
+    Raises
+    ------
+    ValueError
+        When the covariances implied at `start` are none.
+    """
+    theta, damping = start.copy(), 0.0
+    current = value_at(blocks, samples, theta)
+    if not np.isfinite(current):
+        raise ValueError("start")
+    g, inverse = slope_at(blocks, samples, theta), None
+    decrement = np.inf
+    for step in range(steps):
+        if inverse is None or not np.isfinite(inverse).all():
+            inverse = _inverse(information_at(blocks, samples, theta), damping)
+        direction = inverse @ g
+        decrement = float(g @ direction)
+        if decrement < _TIGHT:
+            exact = _inverse(information_at(blocks, samples, theta), 0.0)
+            decrement = float(g @ exact @ g)
+            if decrement < _LOOSE:
+                return Ascent(theta, current, decrement, True, step)
+        moved = _search(blocks, samples, (theta, current, direction, decrement))
+        if moved is None:
+            if decrement < _LOOSE or damping > 1e6:
+                break
+            inverse, damping = None, max(10.0 * damping, 1e-3)
+            continue
+        change = moved[0] - theta
+        theta, current = moved
+        before, g = g, slope_at(blocks, samples, theta)
+        damping *= 0.1
+        inverse = _corrected(inverse, change, before - g) if decrement < _NEAR else None
+    return Ascent(theta, current, decrement, decrement < _LOOSE, steps)
+
+
+def _search(
+    blocks: Sequence[Block],
+    samples: Sequence[Sample],
+    at: tuple[Floats, float, Floats, float],
+) -> tuple[Floats, float] | None:
+    """Return a point along a direction where the deviance is lower, and it; None without one."""
+    theta, current, direction, decrement = at
+    length = 1.0
+    for _ in range(_HALVINGS):
+        value = value_at(blocks, samples, theta + length * direction)
+        if value <= current - 1e-4 * length * decrement:
+            return theta + length * direction, value
+        length *= 0.5
+    return None
+
+
+def _corrected(inverse: Floats, change: Floats, fall: Floats) -> Floats | None:
+    """Return the inverse information after a step: the BFGS update; None where it fails."""
+    along = float(change @ fall)
+    if along <= 1e-12 * float(np.sqrt((change @ change) * (fall @ fall))):
+        return None
+    turned = inverse @ fall
+    outer = np.outer(change, turned)
+    corrected: Floats = (
+        inverse
+        + (1.0 + float(fall @ turned) / along) * np.outer(change, change) / along
+        - (outer + outer.T) / along
+    )
+    return corrected
+
+
+def value_at(blocks: Sequence[Block], samples: Sequence[Sample], theta: Floats) -> float:
+    """Return -2 log-likelihood; infinite where the model implies no covariance matrix."""
+    total = 0.0
+    for block, sample in zip(blocks, samples, strict=True):
+        try:
+            moments = block.moments(theta)
+        except np.linalg.LinAlgError:
+            return np.inf
+        parts = seen(sample, moments)
+        if parts is None:
+            return np.inf
+        total += deviance(moments, parts)
+    return total
+
+
+def slope_at(blocks: Sequence[Block], samples: Sequence[Sample], theta: Floats) -> Floats:
+    """Return the gradient (k,) of the log-likelihood."""
+    g = np.zeros(len(theta))
+    for sample, moments in zip(samples, moments_at(blocks, theta), strict=True):
+        g += score(moments, seen(sample, moments) or ())
+    return g
+
+
+def information_at(blocks: Sequence[Block], samples: Sequence[Sample], theta: Floats) -> Floats:
+    """Return the expected information (k, k) of the free parameters."""
+    expected = np.zeros((len(theta), len(theta)))
+    for sample, moments in zip(samples, moments_at(blocks, theta), strict=True):
+        expected += information(moments, seen(sample, moments) or ())
+    return expected
+
+
+def moments_at(blocks: Sequence[Block], theta: Floats) -> list[Moments]:
+    """Return the implied moments of every block with their derivatives."""
+    return [block.moments(theta, derivatives=True) for block in blocks]
+
+
+def observed_at(blocks: Sequence[Block], samples: Sequence[Sample], theta: Floats) -> Floats:
+    """Return the observed information (k, k), by central differences of the gradient."""
+    k = len(theta)
+    hessian = np.empty((k, k))
+    for j in range(k):
+        step = 1e-5 * max(1.0, abs(theta[j]))
+        sides = []
+        for sign in (1.0, -1.0):
+            moved = theta.copy()
+            moved[j] += sign * step
+            sides.append(slope_at(blocks, samples, moved))
+        hessian[j] = -(sides[0] - sides[1]) / (2 * step)
+    symmetric: Floats = (hessian + hessian.T) / 2
+    return symmetric
+
+
+def _inverse(expected: Floats, damping: float) -> Floats:
+    """Return the inverse information; directions that the data say nothing of are left out."""
+    scale = np.sqrt(np.maximum(np.diag(expected), 1e-300))
+    values, vectors = np.linalg.eigh(expected / np.outer(scale, scale))
+    weights = np.where(values > 1e-10, 1.0 / np.where(values > 1e-10, values + damping, 1.0), 0.0)
+    inverse: Floats = (vectors * weights) @ vectors.T / np.outer(scale, scale)
+    return inverse

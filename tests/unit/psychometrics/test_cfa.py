@@ -1,0 +1,150 @@
+"""Factor and path models against lavaan, and what happens with data that cannot carry them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from crosslevel.errors import MeasurementError, NotConvergedWarning
+from crosslevel.psychometrics import HeywoodWarning, NotIdentifiedWarning, cfa
+from reference_values import data, entries
+from sem_reference import same_fit, same_parameters
+
+CALLS = {
+    "cfa_hs_ml": {},
+    "cfa_hs_ml_stdlv": {"std_lv": True},
+    "cfa_hs_mlr": {"estimator": "mlr"},
+    "cfa_hs_mlm": {"estimator": "mlm"},
+    "cfa_hs_1factor_ml": {},
+    "cfa_hs_higherorder_ml": {},
+    "cfa_hs_bifactor_like_residcov": {},
+    "cfa_bfi_ac_mlr": {"estimator": "mlr"},
+    "cfa_bfi_ac_fiml_mlr": {"estimator": "mlr", "missing": "fiml"},
+    "path_bh1996_mediation": {"cluster": "GRP"},
+}
+THREE = "visual =~ x1 + x2 + x3\ntextual =~ x4 + x5 + x6\nspeed =~ x7 + x8 + x9"
+
+
+@pytest.fixture(scope="module")
+def pupils() -> pd.DataFrame:
+    return data("HolzingerSwineford1939")
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_equals_lavaan(name: str) -> None:
+    entry = entries("cfa")[name]
+    fit = cfa(entry.values["model"], data(entry.dataset), **CALLS[name])
+    assert fit.status == "converged"
+    assert same_fit(fit, entry.values["fit"], entry.tolerance) >= 15
+    assert same_parameters(fit, entry.values["parameters"]) == len(
+        entry.values["parameters"]["lhs"]
+    )
+    standard = pd.DataFrame(entry.values["standardized"])
+    own = fit.tidy().set_index(["lhs", "op", "rhs"])["standardised_error"]
+    for row in standard[standard["op"] != ":="].dropna(subset="se").itertuples():
+        key = (row.lhs, row.op, row.rhs)
+        mine = own.get(key, own.get((row.rhs, row.op, row.lhs)))
+        np.testing.assert_allclose(mine, row.se, rtol=1e-3, atol=1e-6, err_msg=str(key))
+
+
+@pytest.mark.parametrize("name", list(entries("invariance")))
+@pytest.mark.parametrize("step", ["configural", "metric", "scalar", "strict"])
+def test_groups_equal_lavaan(name: str, step: str) -> None:
+    entry = entries("invariance")[name]
+    model = entry.values["models"][step]
+    equal = model["group.equal"]
+    fit = cfa(
+        entry.values["model"],
+        data(entry.dataset),
+        group=entry.values["group"],
+        equal=[equal] if isinstance(equal, str) else equal,
+        estimator="mlr" if name.endswith("mlr") else "ml",
+    )
+    assert list(fit.groups) == list(model["nobs"])
+    assert same_fit(fit, model["fit"], entry.tolerance) >= 15
+    assert same_parameters(fit, model["parameters"]) == len(model["parameters"]["lhs"])
+
+
+def test_holzinger_and_swineford_by_school(pupils: pd.DataFrame) -> None:
+    """The chi-squares every textbook prints: 115.851, 124.044, 164.103."""
+    steps = [(), ("loadings",), ("loadings", "intercepts")]
+    found = [cfa(THREE, pupils, group="school", equal=equal).test.chisq for equal in steps]
+    np.testing.assert_allclose(found, [115.851, 124.044, 164.103], atol=5e-4)
+
+
+def test_implied_covariances_and_names(pupils: pd.DataFrame) -> None:
+    entry = entries("cfa")["cfa_hs_ml"]
+    fit = cfa(THREE, pupils)
+    reference = entry.values["implied_cov"]
+    implied = fit.implied().loc[reference["row_names"], reference["col_names"]]
+    np.testing.assert_allclose(implied, reference["data"], atol=1e-5)
+    assert fit.vcov().shape == (21, 21)
+    assert "visual =~ x2" in fit.vcov().columns
+    assert "CFI 0.931" in repr(fit)
+
+
+def test_order_of_rows_and_units_of_items_change_nothing(pupils: pd.DataFrame) -> None:
+    fit = cfa(THREE, pupils)
+    moved = pupils.sample(frac=1, random_state=3).assign(x4=lambda d: 1000 * d["x4"] + 5)
+    other = cfa(THREE, moved)
+    np.testing.assert_allclose(other.test.chisq, fit.test.chisq, rtol=1e-9)
+    np.testing.assert_allclose(
+        other.tidy()["standardised"], fit.tidy()["standardised"], rtol=1e-5, atol=1e-7
+    )
+
+
+def test_a_square_frame_is_data() -> None:
+    """Nine rows and nine columns are nine people, too few for nine items: never a matrix."""
+    rng = np.random.default_rng(5)
+    square = pd.DataFrame(rng.normal(size=(9, 9)), columns=[f"x{i}" for i in range(1, 10)])
+    with pytest.raises(MeasurementError, match="9 usable rows for 9 variables"):
+        cfa(THREE, square)
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "found"),
+    [
+        ("f =~ x1 + x2 + x33", {}, "Did you mean 'x3'"),
+        ("f =~ x1 + x2", {}, "not identified: 4 free parameters, but only 3 moments"),
+        ("f =~ x1 + x2 + x3", {"estimator": "wls"}, "must be one of ml, mlm, mlr"),
+        ("f =~ x1 + x2 + x3", {"missing": "listwise"}, "`missing` must be"),
+        ("f =~ x1 + x2 + x3", {"estimator": "mlm", "missing": "fiml"}, "needs complete answers"),
+        ("f =~ x1 + x2 + x3", {"estimator": "mlm", "cluster": "school"}, "Use 'mlr'"),
+        ("level: 1\nf =~ x1 + x2 + x3", {}, "Use `two_level_cfa`"),
+        ("f =~ x1 + x2 + x3", {"group": "scool"}, "Did you mean 'school'"),
+    ],
+)
+def test_what_cannot_be_fitted_is_refused(
+    pupils: pd.DataFrame, model: str, options: dict, found: str
+) -> None:
+    with pytest.raises(MeasurementError) as caught:
+        cfa(model, pupils, **options)
+    assert found in str(caught.value)
+
+
+def test_constant_items_and_small_groups_are_named(pupils: pd.DataFrame) -> None:
+    flat = pupils.assign(x2=3.0)
+    with pytest.raises(MeasurementError, match="'x2': it does not vary"):
+        cfa(THREE, flat)
+    few = pd.concat([pupils, pupils.head(5).assign(school="Third")])
+    with pytest.raises(MeasurementError, match="group 'Third': 5 usable rows for 9 variables"):
+        cfa(THREE, few, group="school")
+
+
+def test_a_negative_variance_is_named() -> None:
+    """A scale on which one item carries more than its own variance."""
+    rng = np.random.default_rng(8)
+    f = rng.normal(size=80)
+    frame = pd.DataFrame({"a": f, "b": f, "c": f}) + rng.normal(size=(80, 3)) * [0.02, 1.2, 1.2]
+    frame["c"] -= 0.35 * (frame["b"] - f)
+    with pytest.warns(HeywoodWarning, match="The variance of 'a' is negative"):
+        fit = cfa("f =~ a + b + c", frame)
+    assert fit.status == "converged"
+
+
+def test_factors_that_nothing_tells_apart_are_not_identified(pupils: pd.DataFrame) -> None:
+    model = "f =~ x1 + x2 + x3 + x4\ng =~ NA*x1 + x2 + x3 + x4\ng ~~ 1*g"
+    with pytest.warns((NotIdentifiedWarning, NotConvergedWarning, HeywoodWarning)):
+        fit = cfa(model + "\nx1 ~~ 0.5*x1\nx2 ~~ 0.5*x2\nx3 ~~ 0.5*x3", pupils)
+    assert fit.status in ("not identified", "not converged")
