@@ -112,9 +112,7 @@ def test_small_residual_variance_and_a_distant_origin() -> None:
         fresh = fit("y ~ x + (1 | unit)", frame[frame["unit"] != j]).tidy()
         here = mine[mine["level"] == str(j)]
         known = np.spacing(y.max())  # y near a million is known no closer
-            np.testing.assert_allclose(
-                here["estimate"], fresh["estimate"], rtol=1e-11, atol=known
-            )
+        np.testing.assert_allclose(here["estimate"], fresh["estimate"], rtol=1e-11, atol=known)
         np.testing.assert_allclose(here["std_error"], fresh["std_error"], rtol=1e-4)
 
 
