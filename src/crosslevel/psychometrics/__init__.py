@@ -1,5 +1,6 @@
 """Is the scale sound, and may it be aggregated to the unit."""
 
+from crosslevel.psychometrics import common_source
 from crosslevel.psychometrics.averaging import Averaging, CutOffs, may_average
 from crosslevel.psychometrics.cfa import cfa
 from crosslevel.psychometrics.consensus import NULLS, Agreement, rwg
@@ -48,6 +49,7 @@ __all__ = [
     "aggregation",
     "alpha",
     "cfa",
+    "common_source",
     "correlations",
     "item_statistics",
     "length_for",

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from crosslevel.errors import MeasurementError, Problem
+from crosslevel.errors import SHOWN, MeasurementError, Problem
 from crosslevel.frames import group_codes
 from crosslevel.psychometrics.grouping import Floats, refusal
 from crosslevel.psychometrics.notices import (
@@ -175,8 +175,10 @@ def warn_shape(items: pd.DataFrame) -> None:
             )
     found = different_scales(items)
     if found:
+        shown = "; ".join(found[:SHOWN])
+        more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
         warnings.warn(
-            f"Items may be on different response scales: {'; '.join(found)}. Their sum would weigh "
+            f"Items may be on different response scales: {shown}{more}. Their sum would weigh "
             "them unequally: bring them to one scale first.",
             ResponseScaleWarning,
             stacklevel=3,
