@@ -7,6 +7,7 @@ from crosslevel.psychometrics.consensus import NULLS, Agreement, rwg
 from crosslevel.psychometrics.correlating import correlations
 from crosslevel.psychometrics.decomposition import Waba, waba
 from crosslevel.psychometrics.intraclass import Aggregation, aggregation
+from crosslevel.psychometrics.invariance import Criteria, Invariance, invariance
 from crosslevel.psychometrics.item_table import item_statistics
 from crosslevel.psychometrics.notices import (
     BoundaryCorrelationWarning,
@@ -31,9 +32,11 @@ __all__ = [
     "Agreement",
     "Averaging",
     "BoundaryCorrelationWarning",
+    "Criteria",
     "CutOffs",
     "EmptyCategoryWarning",
     "HeywoodWarning",
+    "Invariance",
     "ItemDirectionWarning",
     "NotIdentifiedWarning",
     "NotPositiveDefiniteWarning",
@@ -51,6 +54,7 @@ __all__ = [
     "cfa",
     "common_source",
     "correlations",
+    "invariance",
     "item_statistics",
     "length_for",
     "may_average",

@@ -119,11 +119,11 @@ def cfa(
         means = means or any(s.op == "~1" for s in statements)
     options = Options(len(answers), means, std_lv, fixed_x, tuple(equal), tuple(release))
     table = build(statements, options)
-    return _fitted(model, table, answers, estimator=estimator, n_rows=len(data))
+    return _fitted(model, table, answers, estimator=estimator, index=data.index)
 
 
 def _fitted(
-    model: str, table: Table, answers: Sequence[Sample], *, estimator: str, n_rows: int
+    model: str, table: Table, answers: Sequence[Sample], *, estimator: str, index: pd.Index
 ) -> SemFit:
     """Return the fit of a parameter table to the answers of each group."""
     observed = [saturated(sample) for sample in answers]
@@ -156,7 +156,8 @@ def _fitted(
         test=test,
         baseline=against,
         measures=measures,
-        rows_dropped=n_rows - best.n,
+        rows_dropped=len(index) - best.n,
+        row_labels=index,
         maximum=best,
         saturated=full,
     )

@@ -148,3 +148,44 @@ def test_factors_that_nothing_tells_apart_are_not_identified(pupils: pd.DataFram
     with pytest.warns((NotIdentifiedWarning, NotConvergedWarning, HeywoodWarning)):
         fit = cfa(model + "\nx1 ~~ 0.5*x1\nx2 ~~ 0.5*x2\nx3 ~~ 0.5*x3", pupils)
     assert fit.status in ("not identified", "not converged")
+
+
+def test_modification_indices_equal_lavaan(pupils: pd.DataFrame) -> None:
+    reference = pd.DataFrame(entries("cfa")["cfa_hs_ml"].values["top10_modification_indices"])
+    own = cfa(THREE, pupils).modification_indices().head(10)
+    assert list(own["term"]) == [f"{r.lhs} {r.op} {r.rhs}" for r in reference.itertuples()]
+    np.testing.assert_allclose(own["statistic"], reference["mi"], rtol=1e-4)
+    np.testing.assert_allclose(own["change"], reference["epc"], rtol=1e-4)
+    np.testing.assert_allclose(own["change_standardised"], reference["sepc.all"], rtol=1e-4)
+
+
+@pytest.mark.parametrize("method", ["regression", "bartlett"])
+def test_factor_scores_equal_lavaan(pupils: pd.DataFrame, method: str) -> None:
+    reference = entries("cfa")["cfa_hs_ml"].values["factor_scores"]
+    own = cfa(THREE, pupils).factor_scores(method=method)
+    first = reference[f"{method}_first5"]
+    np.testing.assert_allclose(own.head(5)[first["col_names"]], first["data"], atol=1e-5)
+    for name, total in reference[f"{method}_sumsq"].items():
+        np.testing.assert_allclose((own[name] ** 2).sum(), total, rtol=1e-5)
+
+
+def test_difference_of_nested_models_equals_lavaan(pupils: pd.DataFrame) -> None:
+    reference = entries("cfa")["lrt_hs_1f_vs_3f"]
+    one = cfa("g =~ " + " + ".join(f"x{i}" for i in range(1, 10)), pupils)
+    for pair in ((cfa(THREE, pupils), one), (one, cfa(THREE, pupils))):
+        found = pair[0].compare(pair[1]).iloc[0]
+        np.testing.assert_allclose(found["statistic"], reference.values["chisq_diff"], rtol=1e-3)
+        assert found["df"] == reference.values["df_diff"]
+        np.testing.assert_allclose(found["p_value"], reference.values["p"], rtol=5e-3)
+
+
+def test_fits_that_cannot_be_compared_are_refused(pupils: pd.DataFrame) -> None:
+    fit = cfa(THREE, pupils)
+    with pytest.raises(MeasurementError, match="different respondents"):
+        fit.compare(cfa(THREE, pupils.head(200)))
+    with pytest.raises(MeasurementError, match="different estimators"):
+        fit.compare(cfa(THREE, pupils, estimator="mlr"))
+    with pytest.raises(MeasurementError, match="must be 'regression' or 'bartlett'"):
+        fit.factor_scores(method="sum")
+    with pytest.raises(MeasurementError, match="no latent variable"):
+        cfa("x1 ~ x2 + x3", pupils).factor_scores()

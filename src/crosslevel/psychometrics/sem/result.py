@@ -11,6 +11,12 @@ import pandas as pd
 from scipy import stats
 
 from crosslevel.frames import RESULT_COLUMNS
+from crosslevel.psychometrics.sem.following import (
+    compare_fits,
+    equality_table,
+    modification_table,
+    scores,
+)
 from crosslevel.psychometrics.sem.maximum import Maximum
 from crosslevel.psychometrics.sem.standardise import (
     defined,
@@ -42,6 +48,8 @@ class SemFit:
         Every index of fit by name, as `glance` shows them.
     rows_dropped
         Rows left out because of what was not answered, or without a group or cluster.
+    row_labels
+        (n_rows,) labels of the caller's rows.
     maximum, saturated
         The optimum itself, for further questions.
     """
@@ -54,6 +62,7 @@ class SemFit:
     baseline: Statistic
     measures: Mapping[str, float]
     rows_dropped: int
+    row_labels: pd.Index
     maximum: Maximum
     saturated: Saturated
 
@@ -131,6 +140,38 @@ class SemFit:
         number = self.groups.index(group) if group else 0
         names = list(self.maximum.samples[number].names)
         return pd.DataFrame(self.maximum.moments[number].sigma, index=names, columns=names)
+
+    def index(self, name: str) -> float:
+        """Return an index of fit ("cfi", "tli", "rmsea"); its robust twin where the fit has one."""
+        return float(self.measures.get(f"{name}_robust", self.measures[name]))
+
+    def modification_indices(self) -> pd.DataFrame:
+        """Return what each loading and covariance that the model lacks would bring.
+
+        One row per parameter, largest first: the fall of chi-square (`statistic`), the expected
+        `change` of the parameter, and that standardised. A list to think about, not to work off: a
+        model changed until it fits has lost its test.
+        """
+        return modification_table(self.maximum)
+
+    def score_tests(self) -> pd.DataFrame:
+        """Return, for parameters held equal, the fall of chi-square if each were set free."""
+        return equality_table(self.maximum)
+
+    def factor_scores(self, *, method: str = "regression") -> pd.DataFrame:
+        """Return a score per respondent and factor; nan for rows that were left out.
+
+        "regression" scores have the smallest error; "bartlett" scores are unbiased.
+        Source: Thurstone (1935); Bartlett (1937).
+        """
+        return scores(self.maximum, method=method, index=self.row_labels)
+
+    def compare(self, other: SemFit) -> pd.DataFrame:
+        """Return the chi-square difference test with a nested model, and changes of indices.
+
+        Scaled where the fits are robust. Source: Satorra & Bentler (2001), Psychometrika 66.
+        """
+        return compare_fits(self, other)
 
     def __repr__(self) -> str:
         m = self.measures

@@ -1,0 +1,148 @@
+"""Questions to a fitted model: what to change, what is unequal, who stands where."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import stats
+
+from crosslevel.errors import MeasurementError
+from crosslevel.psychometrics.sem.extending import absent, gains, releases
+from crosslevel.psychometrics.sem.maximum import Maximum
+from crosslevel.psychometrics.sem.normal import residuals
+
+if TYPE_CHECKING:
+    from crosslevel.psychometrics.sem.result import SemFit
+
+Floats = npt.NDArray[np.float64]
+
+
+def modification_table(model: Maximum) -> pd.DataFrame:
+    """Return one row per parameter the model does not have, largest gain first."""
+    extra = absent(model)
+    fall, change = gains(model, extra)
+    rows = []
+    for row, chisq, epc in zip(extra, fall, change, strict=True):
+        block = model.blocks[row.block]
+        sd = np.sqrt(np.maximum(np.diag(block.spread(model.theta)), 1e-300))
+        own = np.sqrt(np.maximum(np.diag(block.matrices(model.theta)[1]), 1e-300))
+        left, right = block.names.index(row.lhs), block.names.index(row.rhs)
+        scaled = epc * sd[left] / sd[right] if row.op == "=~" else epc / (own[left] * own[right])
+        rows.append(
+            {
+                "lhs": row.lhs, "op": row.op, "rhs": row.rhs,
+                "sample": model.samples[row.group].label, "term": row.name, "statistic": chisq,
+                "df": 1, "p_value": stats.chi2.sf(chisq, 1), "change": epc,
+                "change_standardised": scaled,
+            }
+        )  # fmt: skip
+    frame = pd.DataFrame(rows).dropna(subset=["statistic"])
+    return frame.sort_values("statistic", ascending=False, ignore_index=True)
+
+
+def equality_table(model: Maximum) -> pd.DataFrame:
+    """Return one row per parameter held equal across groups, and one for all together."""
+    seen_free: set[int] = set()
+    rows = []
+    for i, row in enumerate(model.table.rows):
+        if row.free >= 0 and row.free in seen_free:
+            rows.append(i)
+        seen_free.add(row.free)
+    columns = ["term", "sample", "statistic", "df", "p_value"]
+    if not rows:
+        return pd.DataFrame(columns=columns)
+    single, together = releases(model, rows)
+    table = [
+        {
+            "term": model.table.rows[i].name,
+            "sample": model.samples[model.table.rows[i].group].label,
+            "statistic": value,
+            "df": 1,
+        }
+        for i, value in zip(rows, single, strict=True)
+    ]
+    table.append({"term": "(all)", "sample": "", "statistic": together, "df": len(rows)})
+    frame = pd.DataFrame(table)
+    return frame.assign(p_value=stats.chi2.sf(frame["statistic"], frame["df"]))[columns]
+
+
+def scores(model: Maximum, *, method: str, index: pd.Index) -> pd.DataFrame:
+    """Return factor scores of everybody analysed, one column per factor."""
+    if method not in ("regression", "bartlett"):
+        raise MeasurementError(f"`method` must be 'regression' or 'bartlett', got '{method}'.")
+    names = model.blocks[0].latent
+    if not names:
+        raise MeasurementError("The model has no latent variable to score.")
+    done = pd.DataFrame(np.nan, index=index, columns=list(names))
+    for number, (block, sample) in enumerate(zip(model.blocks, model.samples, strict=True)):
+        p = len(block.observed)
+        spread = block.spread(model.theta)
+        a, s, m = block.matrices(model.theta)
+        centre = (np.linalg.inv(np.eye(len(a)) - a) @ m)[p:] if not len(block.mean) else 0.0
+        own = np.full((sample.n, len(names)), np.nan)
+        for part in model.seen[number]:
+            d = residuals(sample, model.moments[number], part)
+            o = part.pattern.seen
+            if method == "regression":
+                weights = spread[p:, :p] @ part.precision
+            else:
+                weights = _bartlett(a, s, spread, (p, o))
+            own[part.pattern.rows] = centre + d @ weights.T
+        done.iloc[sample.rows] = own
+    return done
+
+
+def compare_fits(larger: SemFit, smaller: SemFit) -> pd.DataFrame:
+    """Return the chi-square difference test of two nested models; the smaller has fewer parameters.
+
+    Scaled after Satorra & Bentler (2001) where the fits are robust.
+    """
+    if larger.test.df > smaller.test.df:
+        larger, smaller = smaller, larger
+    names = [sample.names for fit in (larger, smaller) for sample in fit.maximum.samples]
+    if larger.n != smaller.n or {frozenset(n) for n in names} != {frozenset(names[0])}:
+        raise MeasurementError(
+            "The fits rest on different respondents or variables, so they cannot be compared. "
+            "Fit both to the same rows and the same items."
+        )
+    if larger.estimator != smaller.estimator:
+        raise MeasurementError(
+            f"The fits have different estimators ('{larger.estimator}', '{smaller.estimator}')."
+        )
+    df = smaller.test.df - larger.test.df
+    fall = smaller.test.chisq - larger.test.chisq
+    scaling = 1.0
+    if larger.estimator != "ml" and df:
+        scaling = (
+            smaller.test.df * smaller.test.scaling - larger.test.df * larger.test.scaling
+        ) / df
+    usable = df > 0 and scaling > 0
+    statistic = fall / scaling if usable else np.nan
+    return pd.DataFrame(
+        [
+            {
+                "statistic": statistic,
+                "df": df,
+                "p_value": float(stats.chi2.sf(statistic, df)) if usable else np.nan,
+                "scaling_factor": scaling,
+                "cfi_change": smaller.index("cfi") - larger.index("cfi"),
+                "rmsea_change": smaller.index("rmsea") - larger.index("rmsea"),
+                "srmr_change": smaller.measures["srmr"] - larger.measures["srmr"],
+            }
+        ]
+    )
+
+
+def _bartlett(a: Floats, s: Floats, spread: Floats, at: tuple[int, npt.NDArray[np.intp]]) -> Floats:
+    """Weights of Bartlett's scores for the variables answered, zero for the others."""
+    p, o = at
+    total = np.linalg.inv(np.eye(len(a)) - a)
+    loadings = total[:p, p:][o] @ np.linalg.inv(total[p:, p:])
+    theta = s[np.ix_(o, o)]
+    inner = np.linalg.solve(theta, loadings)
+    weights = np.zeros((len(spread) - p, p))
+    weights[:, o] = np.linalg.solve(loadings.T @ inner, inner.T)
+    return weights
