@@ -1,5 +1,7 @@
 """Were the answers honest, complete and representative."""
 
+from crosslevel.quality import survey
+from crosslevel.quality.calibrating import calibrate, poststratify, rake
 from crosslevel.quality.careless import UnavailableIndexWarning, careless
 from crosslevel.quality.cutoffs import DEFAULT_CUTOFFS, INDICES, Cutoff
 from crosslevel.quality.mcar import McarTest, mcar
@@ -7,6 +9,8 @@ from crosslevel.quality.missingness import Missingness, missingness
 from crosslevel.quality.nested import NestedTest
 from crosslevel.quality.pooling import Pooled, pool
 from crosslevel.quality.respondents import Careless
+from crosslevel.quality.survey import SurveyDesign, design
+from crosslevel.quality.weighting import Weighting, WeightsWarning
 
 __all__ = [
     "DEFAULT_CUTOFFS",
@@ -17,9 +21,17 @@ __all__ = [
     "Missingness",
     "NestedTest",
     "Pooled",
+    "SurveyDesign",
     "UnavailableIndexWarning",
+    "Weighting",
+    "WeightsWarning",
+    "calibrate",
     "careless",
+    "design",
     "mcar",
     "missingness",
     "pool",
+    "poststratify",
+    "rake",
+    "survey",
 ]

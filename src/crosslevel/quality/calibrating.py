@@ -1,0 +1,328 @@
+"""Weights that make a sample agree with known totals of its population."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from crosslevel.errors import MeasurementError, NotConvergedWarning
+from crosslevel.frames import require_columns
+from crosslevel.quality.margins import Margin, margin, numeric_total, require_alike
+from crosslevel.quality.survey.designing import SurveyDesign, design
+from crosslevel.quality.weighting import Weighting, WeightsWarning, described
+
+Floats = npt.NDArray[np.float64]
+Totals = Mapping[str, float] | pd.Series
+METHODS = ("linear", "exponential")
+ROUNDS = 50  # of raking between two trimmings
+
+
+def rake(
+    data: pd.DataFrame | SurveyDesign,
+    margins: Mapping[str, Totals],
+    *,
+    weights: str | None = None,
+    trim: float | tuple[float, float] | None = None,
+    tolerance: float = 1e-10,
+    max_iterations: int = 500,
+) -> Weighting:
+    """Return weights whose totals agree with several known margins.
+
+    Use it when the population is known by age and by profession but not by both at once. It removes
+    bias as far as people of one margin answer alike whether they took part or not.
+
+    Parameters
+    ----------
+    data
+        (n, n_columns) one row per respondent, or a survey design.
+    margins
+        Column -> level -> total in the population. All sum alike; if all sum to one they are shares
+        and the weights keep their sum.
+    weights
+        Column of design weights, for a frame; None when everybody was asked alike.
+    trim
+        Largest weight as a multiple of the mean weight, or (smallest, largest). Weights are cut and
+        raked again until both hold.
+    tolerance
+        Largest relative difference of a total from its target at which raking stops.
+    max_iterations
+        Rounds over all margins.
+
+    Returns
+    -------
+    Weighting
+        `status` says whether raking converged; if not, it also warns.
+
+    Raises
+    ------
+    MeasurementError
+        For missing columns or values, levels that data and margins do not share, totals that are
+        not positive or do not sum alike, weights that are not positive.
+
+    Warns
+    -----
+    NotConvergedWarning
+        When a margin is still off after `max_iterations`, with the largest difference.
+
+    Notes
+    -----
+    Iterative proportional fitting. Standard errors of the calibrated design come from the residuals
+    of an unweighted regression on the margins, as in R survey (with trimming an approximation).
+    Source: Deming & Stephan (1940); Deville & Sarndal (1992); agrees with R survey's `rake`.
+
+    Examples
+    --------
+    >>> people = pd.DataFrame({"sex": list("ffm"), "role": list("aba")})
+    >>> made = rake(people, {"sex": {"f": 10, "m": 10}, "role": {"a": 12, "b": 8}})
+    >>> made.weights.round(6).tolist(), made.status
+    ([2.0, 8.0, 10.0], 'converged')
+    """
+    start = _design(data, weights)
+    low, high = _bounds(trim)
+    if not margins:
+        raise MeasurementError("Raking needs at least one margin.")
+    made = [margin(start.data, name, totals) for name, totals in margins.items()]
+    made = require_alike(made, float(start.weights.sum()))
+    w, iterations, trimmed = start.weights, 0, np.zeros(len(start.data), dtype=np.bool_)
+    while iterations < max_iterations:
+        w, used = _raked(w, made, tolerance, min(max_iterations - iterations, _rounds(trim)))
+        iterations += used
+        mean = float(w.mean())
+        cut = (w < low * mean * (1.0 - 1e-9)) | (w > high * mean * (1.0 + 1e-9))
+        if not cut.any() and _off(w, made) <= tolerance:
+            break
+        trimmed |= cut
+        w = np.clip(w, low * mean, high * mean)
+    converged = _off(w, made) <= tolerance
+    if not converged:
+        warnings.warn(_unconverged(w, made, iterations, trim), NotConvergedWarning, stacklevel=2)
+    X = np.vstack([m.indicators for m in made])
+    return described(
+        "raking",
+        start.calibrated(w, X, equal=True),
+        start.weights,
+        made,
+        iterations=iterations,
+        converged=converged,
+        trimmed=trimmed,
+    )
+
+
+def poststratify(
+    data: pd.DataFrame | SurveyDesign,
+    by: str | Sequence[str],
+    totals: Totals,
+    *,
+    weights: str | None = None,
+) -> Weighting:
+    """Return weights whose totals agree with the population in every cell.
+
+    Use it when the population is known by all the columns at once, and each cell has some twenty
+    respondents or more.
+
+    Parameters
+    ----------
+    by
+        One column, or several.
+    totals
+        Cell -> total; with several columns the levels are joined with ":", as in "nurse:ward".
+        If they sum to one they are shares.
+    data, weights
+        As for `rake`.
+
+    Raises
+    ------
+    MeasurementError
+        As `rake`.
+
+    Notes
+    -----
+    w = d N_cell / sum of d in the cell. Agrees with R survey's `postStratify`.
+
+    Examples
+    --------
+    >>> people = pd.DataFrame({"role": list("aab")})
+    >>> poststratify(people, "role", {"a": 10, "b": 7}).weights.tolist()
+    [5.0, 5.0, 7.0]
+    """
+    start = _design(data, weights)
+    names = [by] if isinstance(by, str) else list(by)
+    require_columns(start.data, names, error=MeasurementError)
+    text = start.data[names].astype("string")
+    label = ":".join(names)
+    cell = text[names[0]]
+    for name in names[1:]:
+        cell = cell.str.cat(text[name], sep=":")
+    cells = pd.DataFrame({label: cell})
+    [made] = require_alike([margin(cells, label, totals)], float(start.weights.sum()))
+    w = _fitted(start.weights, made)
+    final = start.calibrated(w, made.indicators)
+    return described("post-stratification", final, start.weights, [made], converged=True)
+
+
+def calibrate(
+    data: pd.DataFrame | SurveyDesign,
+    totals: Mapping[str, float | Totals],
+    *,
+    size: float | None = None,
+    weights: str | None = None,
+    method: str = "linear",
+    tolerance: float = 1e-10,
+) -> Weighting:
+    """Return weights whose totals agree with known totals of numbers and categories.
+
+    Use it when the population total of a number is known too, such as last year's score: estimates
+    of what goes with it become much more precise (the generalised regression estimator).
+
+    Parameters
+    ----------
+    totals
+        Column -> total of a number, or level -> total of a category (totals, not shares).
+    size
+        People in the population, when no category says so.
+    method
+        `"linear"` (GREG) or `"exponential"`, whose weights are always positive.
+    tolerance
+        Largest relative difference of a total from its target.
+    data, weights
+        As for `rake`.
+
+    Raises
+    ------
+    MeasurementError
+        As `rake`; and when no weights meet the totals.
+
+    Warns
+    -----
+    WeightsWarning
+        When linear calibration makes negative weights.
+
+    Notes
+    -----
+    w = d (1 + x'l), or d exp(x'l), with sum w x = totals. Source: Deville & Sarndal (1992); agrees
+    with R survey's `calibrate` (calfun "linear" and "raking").
+
+    Examples
+    --------
+    >>> people = pd.DataFrame({"before": [1.0, 2.0, 4.0]})
+    >>> made = calibrate(people, {"before": 30.0}, size=12)
+    >>> round(float(made.weights.sum()), 6)
+    12.0
+    >>> round(float((made.weights * people["before"]).sum()), 6)
+    30.0
+    """
+    if method not in METHODS:
+        raise MeasurementError(f"`method` must be 'linear' or 'exponential', got {method!r}.")
+    start = _design(data, weights)
+    made = [
+        margin(start.data, name, given, shares=False)
+        if isinstance(given, Mapping | pd.Series)
+        else numeric_total(start.data, name, float(given))
+        for name, given in totals.items()
+    ]
+    if size is not None:
+        ones = np.ones((1, len(start.data)))
+        made.append(Margin("(people)", ("",), ones, np.array([float(size)])))
+    if not made:
+        raise MeasurementError("Calibration needs at least one total.")
+    require_alike([m for m in made if m.levels != ("",) or m.name == "(people)"], None)
+    X, target = np.vstack([m.indicators for m in made]), np.concatenate([m.target for m in made])
+    w, iterations = _calibrated(X, target, start.weights, method, tolerance)
+    if (w <= 0.0).any():
+        warnings.warn(
+            f"{int((w <= 0).sum())} weights are not positive; method='exponential' keeps them so.",
+            WeightsWarning,
+            stacklevel=2,
+        )
+    final, name = start.calibrated(w, X), f"{method} calibration"
+    return described(name, final, start.weights, made, iterations=iterations, converged=True)
+
+
+def _design(data: pd.DataFrame | SurveyDesign, weights: str | None) -> SurveyDesign:
+    if not isinstance(data, SurveyDesign):
+        return design(data, weights=weights)
+    if weights is not None:
+        raise MeasurementError("A survey design has its weights already; leave `weights` out.")
+    if data.n < len(data.data) or data.jackknife:
+        raise MeasurementError(
+            "Calibrate the whole design first, then choose a domain or the jackknife."
+        )
+    return data
+
+
+def _bounds(trim: float | tuple[float, float] | None) -> tuple[float, float]:
+    if trim is None:
+        return 0.0, np.inf
+    low, high = (0.0, float(trim)) if isinstance(trim, int | float) else trim
+    if not 0.0 <= low < 1.0 < high:
+        raise MeasurementError(
+            "`trim` is the largest weight as a multiple of the mean, above 1, or (smallest, "
+            f"largest) around 1; got {trim!r}."
+        )
+    return low, high
+
+
+def _rounds(trim: object) -> int:
+    return 10**9 if trim is None else ROUNDS
+
+
+def _raked(w: Floats, margins: list[Margin], tolerance: float, rounds: int) -> tuple[Floats, int]:
+    """Return weights fitted to each margin in turn until all hold, and the rounds it took."""
+    for used in range(1, rounds + 1):
+        for one in margins:
+            w = _fitted(w, one)
+        if _off(w, margins) <= tolerance:
+            return w, used
+    return w, rounds
+
+
+def _fitted(w: Floats, one: Margin) -> Floats:
+    factor = one.target / (one.indicators @ w)
+    return np.asarray(w * (factor @ one.indicators))
+
+
+def _off(w: Floats, margins: Sequence[Margin]) -> float:
+    """Return the largest relative difference of a total from its target."""
+    return max(float(np.abs(m.indicators @ w / m.target - 1.0).max()) for m in margins)
+
+
+def _unconverged(w: Floats, margins: Sequence[Margin], iterations: int, trim: object) -> str:
+    worst = max(margins, key=lambda m: np.abs(m.indicators @ w / m.target - 1.0).max())
+    gap = np.abs(worst.indicators @ w / worst.target - 1.0)
+    level = worst.levels[int(gap.argmax())]
+    hint = (
+        "Margins may contradict each other through empty combinations; merge levels."
+        if trim is None
+        else "The trimming bounds may leave no solution; widen them or merge levels."
+    )
+    return (
+        f"Raking did not converge in {iterations} rounds: '{worst.name}' = '{level}' is off its "
+        f"target by {100 * float(gap.max()):.3g} %. {hint}"
+    )
+
+
+def _calibrated(
+    X: Floats, target: Floats, d: Floats, method: str, tolerance: float
+) -> tuple[Floats, int]:
+    """Return calibrated weights by Newton's method, and the steps it took; linear needs one."""
+    size = np.maximum(np.abs(X) @ d, 1e-300)
+    X, target = X / size[:, None], target / size
+    scale = np.maximum(np.abs(target), 1e-12)
+    lam, w = np.zeros(len(X)), d
+    for step in range(1, 101):
+        slope = d if method == "linear" else w
+        lam = lam + np.linalg.lstsq((X * slope) @ X.T, target - X @ w, rcond=1e-11)[0]
+        with np.errstate(over="ignore"):
+            w = d * (1.0 + lam @ X) if method == "linear" else d * np.exp(lam @ X)
+        if not np.isfinite(w).all():
+            break
+        if np.abs((X @ w - target) / scale).max() <= tolerance:
+            return w, step
+    raise MeasurementError(
+        "No weights meet these totals: they may contradict each other, or lie outside what the "
+        "respondents can be weighed to. Check the totals, or leave one out."
+    )
