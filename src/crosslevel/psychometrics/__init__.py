@@ -6,6 +6,14 @@ from crosslevel.psychometrics.cfa import cfa
 from crosslevel.psychometrics.consensus import NULLS, Agreement, rwg
 from crosslevel.psychometrics.correlating import correlations
 from crosslevel.psychometrics.decomposition import Waba, waba
+from crosslevel.psychometrics.dimensionality import (
+    AveragePartial,
+    ParallelAnalysis,
+    minimum_average_partial,
+    parallel_analysis,
+)
+from crosslevel.psychometrics.efa import FactorSolution, efa
+from crosslevel.psychometrics.factorability import Factorability, factorability
 from crosslevel.psychometrics.intraclass import Aggregation, aggregation
 from crosslevel.psychometrics.invariance import Criteria, Invariance, invariance
 from crosslevel.psychometrics.item_table import item_statistics
@@ -18,51 +26,64 @@ from crosslevel.psychometrics.notices import (
     NotPositiveDefiniteWarning,
     ResponseScaleWarning,
     SquareFrameWarning,
+    WeakIdentificationWarning,
 )
 from crosslevel.psychometrics.omega_total import Omega, omega
 from crosslevel.psychometrics.polychoric import Polychoric, polychoric
 from crosslevel.psychometrics.raters import RaterAgreement, rater_icc
 from crosslevel.psychometrics.reliability import Reliability, alpha
 from crosslevel.psychometrics.scale_length import TwoItems, length_for, prophecy, spearman_brown
+from crosslevel.psychometrics.schmid_leiman import SchmidLeiman, schmid_leiman
 from crosslevel.psychometrics.sem.result import SemFit
 
 __all__ = [
     "NULLS",
     "Aggregation",
     "Agreement",
+    "AveragePartial",
     "Averaging",
     "BoundaryCorrelationWarning",
     "Criteria",
     "CutOffs",
     "EmptyCategoryWarning",
+    "FactorSolution",
+    "Factorability",
     "HeywoodWarning",
     "Invariance",
     "ItemDirectionWarning",
     "NotIdentifiedWarning",
     "NotPositiveDefiniteWarning",
     "Omega",
+    "ParallelAnalysis",
     "Polychoric",
     "RaterAgreement",
     "Reliability",
     "ResponseScaleWarning",
+    "SchmidLeiman",
     "SemFit",
     "SquareFrameWarning",
     "TwoItems",
     "Waba",
+    "WeakIdentificationWarning",
     "aggregation",
     "alpha",
     "cfa",
     "common_source",
     "correlations",
+    "efa",
+    "factorability",
     "invariance",
     "item_statistics",
     "length_for",
     "may_average",
+    "minimum_average_partial",
     "omega",
+    "parallel_analysis",
     "polychoric",
     "prophecy",
     "rater_icc",
     "rwg",
+    "schmid_leiman",
     "spearman_brown",
     "waba",
 ]

@@ -19,6 +19,10 @@ class BoundaryCorrelationWarning(UserWarning):
     """A polychoric correlation runs to -1 or 1; the text names the pair."""
 
 
+class WeakIdentificationWarning(UserWarning):
+    """Data tell a quantity only with an added assumption; the text names it."""
+
+
 class ItemDirectionWarning(UserWarning):
     """An item runs against the rest of its scale; the text names it."""
 
