@@ -35,6 +35,8 @@ from crosslevel.psychometrics.reliability import Reliability, alpha
 from crosslevel.psychometrics.scale_length import TwoItems, length_for, prophecy, spearman_brown
 from crosslevel.psychometrics.schmid_leiman import SchmidLeiman, schmid_leiman
 from crosslevel.psychometrics.sem.result import SemFit
+from crosslevel.psychometrics.twolevel.cfa import two_level_cfa
+from crosslevel.psychometrics.twolevel.result import TwoLevelFit
 
 __all__ = [
     "NULLS",
@@ -63,6 +65,7 @@ __all__ = [
     "SemFit",
     "SquareFrameWarning",
     "TwoItems",
+    "TwoLevelFit",
     "Waba",
     "WeakIdentificationWarning",
     "aggregation",
@@ -85,5 +88,6 @@ __all__ = [
     "rwg",
     "schmid_leiman",
     "spearman_brown",
+    "two_level_cfa",
     "waba",
 ]

@@ -145,9 +145,8 @@ def build(statements: Sequence[Statement], options: Options) -> Table:
             played.append(part)
             lower = {name for s in statements if s.level != 2 for name in (s.lhs, s.rhs)}
             above = {name for s in statements if s.level == 2 for name in (s.lhs, s.rhs)}
-            also = lower & above if level == 1 else set[str]()
             base = Parameter("", "", "", block, group, level)
-            rows += _complete(own, part, base, options, centred=also)
+            rows += _complete(own, part, base, options, both=lower & above if level else set())
     rows = _equalise(rows, played, options)
     definitions = tuple(Definition(s.lhs, s.rhs, s.line) for s in statements if s.op == ":=")
     return Table(
@@ -182,7 +181,7 @@ def _complete(
     base: Parameter,
     options: Options,
     *,
-    centred: set[str],
+    both: set[str],
 ) -> list[Parameter]:
     """Return the rows of one block: what the text says, then the defaults it leaves open."""
     written: dict[tuple[str, str, str], Parameter] = {}
@@ -198,7 +197,7 @@ def _complete(
             if f"{name} {first.rhs}" not in touched:
                 key = (name, "=~", first.rhs)
                 written[key] = replace(written[key], value=1.0)
-    for row in _defaults(part, base, options, centred=centred):
+    for row in _defaults(part, base, options, both=both):
         written.setdefault(row.key, row)
     return list(written.values())
 
@@ -230,11 +229,10 @@ def _merged(old: Parameter | None, new: Parameter) -> Parameter:
     )
 
 
-def _defaults(
-    part: Roles, base: Parameter, options: Options, *, centred: set[str]
-) -> list[Parameter]:
-    """Return what a model holds without saying so."""
-    given = part.exogenous if options.fixed_x else ()
+def _defaults(part: Roles, base: Parameter, options: Options, *, both: set[str]) -> list[Parameter]:
+    """Return what a model holds without saying so; what both levels hold is never given."""
+    given = [n for n in part.exogenous if n not in both] if options.fixed_x else []
+    centred = both if base.level == 1 else set[str]()
 
     def row(lhs: str, op: str, rhs: str, value: float = np.nan) -> Parameter:
         """One row of the block."""
