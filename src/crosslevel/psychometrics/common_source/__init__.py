@@ -5,18 +5,21 @@ that person's mood or style. No check on such data proves that it does not: ever
 what it can show and what it cannot.
 """
 
-from crosslevel.psychometrics.common_source.harman import Harman, harman
-from crosslevel.psychometrics.common_source.marker import Marker, marker
+from crosslevel.psychometrics.common_source.added_factor import MethodFactor, method_factor
+from crosslevel.psychometrics.common_source.one_component import Harman, harman
+from crosslevel.psychometrics.common_source.shared_correlation import Marker, marker
+from crosslevel.psychometrics.common_source.split_halves import SplitSample, split_sample
 from crosslevel.psychometrics.common_source.split_models import SplitModel, split_sample_model
-from crosslevel.psychometrics.common_source.split_sample import SplitSample, split_sample
 
 __all__ = [
     "Harman",
     "Marker",
+    "MethodFactor",
     "SplitModel",
     "SplitSample",
     "harman",
     "marker",
+    "method_factor",
     "split_sample",
     "split_sample_model",
 ]

@@ -13,7 +13,7 @@ from scipy import stats
 from crosslevel.errors import MeasurementError, NotConvergedWarning
 from crosslevel.frames import RESULT_COLUMNS
 from crosslevel.multilevel import Formula, fit, parse
-from crosslevel.psychometrics.common_source.split_sample import (
+from crosslevel.psychometrics.common_source.split_halves import (
     CANNOT_SHOW,
     SHOWS,
     first_halves,

@@ -12,7 +12,7 @@ from crosslevel.errors import MeasurementError
 from crosslevel.multilevel import fit
 from crosslevel.psychometrics import common_source
 from crosslevel.psychometrics.common_source import split_models
-from crosslevel.psychometrics.common_source.split_sample import first_halves
+from crosslevel.psychometrics.common_source.split_halves import first_halves
 from tolerances import CLOSED_FORM
 
 SOURCES = {"predictor": "x", "outcome": "y", "group": "unit"}
