@@ -12,6 +12,7 @@ from crosslevel.psychometrics.dimensionality import (
     minimum_average_partial,
     parallel_analysis,
 )
+from crosslevel.psychometrics.discriminant import Discriminant, discriminant, htmt
 from crosslevel.psychometrics.efa import FactorSolution, efa
 from crosslevel.psychometrics.factorability import Factorability, factorability
 from crosslevel.psychometrics.intraclass import Aggregation, aggregation
@@ -47,6 +48,7 @@ __all__ = [
     "BoundaryCorrelationWarning",
     "Criteria",
     "CutOffs",
+    "Discriminant",
     "EmptyCategoryWarning",
     "FactorSolution",
     "Factorability",
@@ -73,8 +75,10 @@ __all__ = [
     "cfa",
     "common_source",
     "correlations",
+    "discriminant",
     "efa",
     "factorability",
+    "htmt",
     "invariance",
     "item_statistics",
     "length_for",
