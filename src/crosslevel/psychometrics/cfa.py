@@ -145,7 +145,14 @@ def _fitted(
     status = status if identified or status != "converged" else "not identified"
     _warn(best, status)
     sizes = [sample.n for sample in answers]
-    measures = indices(test, against, n=best.n, groups=len(answers), robust=estimator != "ml")
+    measures = indices(
+        test,
+        against,
+        n=best.n,
+        groups=len(answers),
+        robust=estimator != "ml",
+        partly=not all(sample.complete for sample in answers),
+    )
     measures |= {"srmr": srmr(observed, best.moments, sizes, means=table.means)}
     measures |= _criteria(best, full)
     return SemFit(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy import optimize, stats
+from scipy.special import chndtr
 
 from crosslevel.psychometrics.sem.matrices import Moments
 from crosslevel.psychometrics.sem.testing import Statistic
@@ -58,17 +59,17 @@ def rmsea_interval(
 
 def noncentrality(chisq: float, df: float, level: float) -> float:
     """Return the noncentrality under which `chisq` is the quantile at `level`; 0 without one."""
-    if stats.chi2.cdf(chisq, df) < level:
+    if chndtr(chisq, df, 0.0) < level:
         return 0.0
 
     def off(value: float) -> float:
         """How far the probability is from the level."""
-        return float(stats.ncx2.cdf(chisq, df, value)) - level
+        return float(chndtr(chisq, df, value)) - level
 
     upper = max(chisq, 1.0)
     while off(upper) > 0:
         upper *= 2
-    return float(optimize.brentq(off, 1e-12, upper, xtol=1e-12, rtol=1e-12))
+    return float(optimize.brentq(off, 0.0, upper, xtol=1e-10))
 
 
 def srmr(
@@ -91,9 +92,13 @@ def srmr(
 
 
 def indices(
-    test: Statistic, base: Statistic, *, n: int, groups: int, robust: bool
+    test: Statistic, base: Statistic, *, n: int, groups: int, robust: bool, partly: bool = False
 ) -> dict[str, float]:
-    """Return the indices of a model by name, with scaled and robust twins where asked."""
+    """Return the indices of a model by name, with scaled and robust twins where asked.
+
+    `partly`: answers are missing, so there are robust twins (corrected for what is missing) even
+    of normal theory.
+    """
     against = (base.chisq, float(base.df))
     low, high = rmsea_interval(test.chisq, test.df, n, groups=groups)
     found = {
@@ -111,6 +116,7 @@ def indices(
     }
     if robust:
         found |= _scaled(test, base, n=n, groups=groups)
+    if robust or partly:
         found |= _robust(test, base, n=n, groups=groups)
     return found
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg import lapack
 
 from crosslevel.psychometrics.sem.matrices import Moments
 from crosslevel.psychometrics.sem.sample import Pattern, Sample
@@ -34,15 +35,27 @@ def seen(sample: Sample, moments: Moments) -> tuple[Seen, ...] | None:
     p = len(moments.sigma)
     for pattern in sample.patterns:
         o = pattern.seen
-        try:
-            root = np.linalg.cholesky(moments.sigma[np.ix_(o, o)])
-        except np.linalg.LinAlgError:
+        full = len(o) == p
+        own, log_det = _precision(moments.sigma if full else moments.sigma[np.ix_(o, o)])
+        if own is None:
             return None
-        inverse = np.linalg.inv(root)
-        precision = np.zeros((p, p))
-        precision[np.ix_(o, o)] = inverse.T @ inverse
-        made.append(Seen(pattern, precision, 2.0 * float(np.log(np.diag(root)).sum())))
+        precision = own
+        if not full:
+            precision = np.zeros((p, p))
+            precision[np.ix_(o, o)] = own
+        made.append(Seen(pattern, precision, log_det))
     return tuple(made)
+
+
+def _precision(sigma: Floats) -> tuple[Floats | None, float]:
+    """Return the inverse and the log-determinant; no inverse where there is no Cholesky."""
+    root, failed = lapack.dpotrf(sigma, lower=1)
+    if failed:
+        return None, np.inf
+    half, _ = lapack.dpotri(root, lower=1)
+    inverse = half + half.T
+    inverse.flat[:: len(inverse) + 1] *= 0.5
+    return inverse, 2.0 * float(np.log(np.diag(root)).sum())
 
 
 def deviance(moments: Moments, parts: Sequence[Seen]) -> float:
@@ -50,8 +63,9 @@ def deviance(moments: Moments, parts: Sequence[Seen]) -> float:
     total = 0.0
     for part in parts:
         o, q = part.pattern.seen, len(part.pattern.seen)
-        p = part.precision[np.ix_(o, o)]
-        d = part.pattern.mean - moments.mu[o]
+        full = q == len(moments.mu)
+        p = part.precision if full else part.precision[np.ix_(o, o)]
+        d = part.pattern.mean - (moments.mu if full else moments.mu[o])
         fit = float(np.sum(p * part.pattern.cov) + d @ p @ d)
         total += part.pattern.n * (q * np.log(2 * np.pi) + part.log_det + fit)
     return total
@@ -62,7 +76,7 @@ def score(moments: Moments, parts: Sequence[Seen]) -> Floats:
     p = len(moments.sigma)
     by_sigma, by_mu = np.zeros((p, p)), np.zeros(p)
     for part in parts:
-        spread, d = _spread(part, moments.mu, p)
+        spread, d = around(part, moments.mu)
         inner = part.precision @ spread @ part.precision - part.precision
         by_sigma += 0.5 * part.pattern.n * inner
         by_mu += part.pattern.n * (part.precision @ d)
@@ -104,10 +118,16 @@ def residuals(sample: Sample, moments: Moments, part: Seen) -> Floats:
     return d
 
 
-def _spread(part: Seen, mu: Floats, p: int) -> tuple[Floats, Floats]:
-    """Return the spread around the implied means, (p, p), and the mean deviation, (p,)."""
+def around(part: Seen, mu: Floats) -> tuple[Floats, Floats]:
+    """Return the spread around the implied means, (p, p), and the mean deviation, (p,).
+
+    Both are zero for what was not answered.
+    """
     o = part.pattern.seen
-    d = np.zeros(p)
+    if len(o) == len(mu):
+        d = part.pattern.mean - mu
+        return part.pattern.cov + np.outer(d, d), d
+    d = np.zeros(len(mu))
     d[o] = part.pattern.mean - mu[o]
     spread = np.outer(d, d)
     spread[np.ix_(o, o)] += part.pattern.cov

@@ -6,10 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from crosslevel.psychometrics.sem.matrices import Moments
-from crosslevel.psychometrics.sem.normal import deviance, score, seen
+from crosslevel.psychometrics.sem.normal import around, deviance, seen
 from crosslevel.psychometrics.sem.sample import Sample
 
 Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.intp]
 _STEPS = 5000
 _TIGHT = 1e-10
 
@@ -60,25 +61,39 @@ def with_basis(moments: Moments, *, means: bool) -> Moments:
 
 
 def observed_information(sample: Sample, moments: Moments) -> Floats:
-    """Return minus the Hessian of the log-likelihood in the moments, by differences of scores."""
+    """Return minus the Hessian of the log-likelihood in the moments, covariances first.
+
+    Notes
+    -----
+    Per pattern, with precision P, spread T and mean d of what was answered around the moments:
+    tr(P E_a P E_b (P T - I / 2)) for two covariances, P for two means, and P E_a P d across.
+    """
     p = len(moments.mu)
     rows, columns = np.tril_indices(p)
-    scale = np.sqrt(np.diag(moments.sigma))
-    sizes = np.concatenate([scale[rows] * scale[columns], scale])
-    d_sigma, d_mu = basis(p, means=True)
-    k = len(sizes)
-    hessian = np.empty((k, k))
-    for j in range(k):
-        sides = []
-        for sign in (1.0, -1.0):
-            step = sign * 1e-5 * sizes[j]
-            moved = Moments(
-                moments.sigma + step * d_sigma[j], moments.mu + step * d_mu[j], d_sigma, d_mu
-            )
-            sides.append(score(moved, seen(sample, moved) or ()))
-        hessian[j] = -(sides[0] - sides[1]) / (2e-5 * sizes[j])
-    symmetric: Floats = (hessian + hessian.T) / 2
-    return symmetric
+    k = len(rows)
+    half = np.where(rows == columns, 0.5, 1.0)
+    total = np.zeros((k + p, k + p))
+    for part in seen(sample, moments) or ():
+        n, precision = part.pattern.n, part.precision
+        spread, d = around(part, moments.mu)
+        bent, pull = precision @ spread @ precision, precision @ d
+        inner = _paired(precision, 2.0 * bent - precision, rows, columns)
+        total[:k, :k] += 0.5 * n * (inner + inner.T) * np.outer(half, half)
+        total[k:, k:] += n * precision
+        across = precision[rows] * pull[columns, None] + precision[columns] * pull[rows, None]
+        across *= half[:, None]
+        total[:k, k:] += n * across
+        total[k:, :k] += n * across.T
+    return total
+
+
+def _paired(left: Floats, right: Floats, rows: Integers, columns: Integers) -> Floats:
+    """Return tr(left E_a right E_b) for all pairs of covariances, each counted as if below."""
+    one = left[np.ix_(rows, rows)] * right[np.ix_(columns, columns)]
+    two = left[np.ix_(rows, columns)] * right[np.ix_(columns, rows)]
+    three = left[np.ix_(columns, rows)] * right[np.ix_(rows, columns)]
+    four = left[np.ix_(columns, columns)] * right[np.ix_(rows, rows)]
+    return np.asarray((one + two + three + four) / 2.0)
 
 
 def _em(sample: Sample, moments: Moments) -> Moments:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crosslevel.psychometrics.sem.matrices import Block, Moments
-from crosslevel.psychometrics.sem.normal import deviance, information, score, seen
+from crosslevel.psychometrics.sem.normal import Seen, deviance, information, score, seen
 from crosslevel.psychometrics.sem.sample import Sample
 
 Floats = npt.NDArray[np.float64]
@@ -45,6 +45,27 @@ class Ascent:
     iterations: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Point:
+    """One point of the ascent: deviance, and moments with derivatives under which answers are."""
+
+    theta: Floats
+    deviance: float
+    moments: tuple[Moments, ...]
+    parts: tuple[tuple[Seen, ...], ...]
+
+    def slope(self) -> Floats:
+        """Gradient of the log-likelihood, (k,)."""
+        pairs = zip(self.moments, self.parts, strict=True)
+        return sum((score(*pair) for pair in pairs), np.zeros(len(self.theta)))
+
+    def information(self) -> Floats:
+        """Expected information, (k, k)."""
+        pairs = zip(self.moments, self.parts, strict=True)
+        none = np.zeros((len(self.theta), len(self.theta)))
+        return sum((information(*pair) for pair in pairs), none)
+
+
 def ascend(
     blocks: Sequence[Block], samples: Sequence[Sample], start: Floats, *, steps: int = _STEPS
 ) -> Ascent:
@@ -58,48 +79,66 @@ def ascend(
     ValueError
         When the covariances implied at `start` are none.
     """
-    theta, damping = start.copy(), 0.0
-    current = value_at(blocks, samples, theta)
-    if not np.isfinite(current):
+    point, damping = _point(blocks, samples, start.copy()), 0.0
+    if point is None:
         raise ValueError("start")
-    g, inverse = slope_at(blocks, samples, theta), None
+    g, inverse = point.slope(), None
     decrement = np.inf
     for step in range(steps):
         if inverse is None or not np.isfinite(inverse).all():
-            inverse = _inverse(information_at(blocks, samples, theta), damping)
+            inverse = _inverse(point.information(), damping)
         direction = inverse @ g
         decrement = float(g @ direction)
         if decrement < _TIGHT:
-            exact = _inverse(information_at(blocks, samples, theta), 0.0)
+            exact = _inverse(point.information(), 0.0)
             decrement = float(g @ exact @ g)
             if decrement < _LOOSE:
-                return Ascent(theta, current, decrement, True, step)
-        moved = _search(blocks, samples, (theta, current, direction, decrement))
+                return Ascent(point.theta, point.deviance, decrement, True, step)
+        moved = _search(blocks, samples, point, direction, decrement=decrement)
         if moved is None:
             if decrement < _LOOSE or damping > 1e6:
                 break
             inverse, damping = None, max(10.0 * damping, 1e-3)
             continue
-        change = moved[0] - theta
-        theta, current = moved
-        before, g = g, slope_at(blocks, samples, theta)
+        change = moved.theta - point.theta
+        point = moved
+        before, g = g, point.slope()
         damping *= 0.1
         inverse = _corrected(inverse, change, before - g) if decrement < _NEAR else None
-    return Ascent(theta, current, decrement, decrement < _LOOSE, steps)
+    return Ascent(point.theta, point.deviance, decrement, decrement < _LOOSE, steps)
+
+
+def _point(blocks: Sequence[Block], samples: Sequence[Sample], theta: Floats) -> _Point | None:
+    """Return a point; None where the model implies no covariance matrix."""
+    total, found, parts = 0.0, [], []
+    for block, sample in zip(blocks, samples, strict=True):
+        try:
+            moments = block.moments(theta, derivatives=True)
+        except np.linalg.LinAlgError:
+            return None
+        own = seen(sample, moments)
+        if own is None:
+            return None
+        total += deviance(moments, own)
+        found.append(moments)
+        parts.append(own)
+    return _Point(theta, total, tuple(found), tuple(parts)) if np.isfinite(total) else None
 
 
 def _search(
     blocks: Sequence[Block],
     samples: Sequence[Sample],
-    at: tuple[Floats, float, Floats, float],
-) -> tuple[Floats, float] | None:
-    """Return a point along a direction where the deviance is lower, and it; None without one."""
-    theta, current, direction, decrement = at
+    at: _Point,
+    direction: Floats,
+    *,
+    decrement: float,
+) -> _Point | None:
+    """Return a point along a direction where the deviance is lower; None without one."""
     length = 1.0
     for _ in range(_HALVINGS):
-        value = value_at(blocks, samples, theta + length * direction)
-        if value <= current - 1e-4 * length * decrement:
-            return theta + length * direction, value
+        new = _point(blocks, samples, at.theta + length * direction)
+        if new is not None and new.deviance <= at.deviance - 1e-4 * length * decrement:
+            return new
         length *= 0.5
     return None
 
@@ -119,35 +158,12 @@ def _corrected(inverse: Floats, change: Floats, fall: Floats) -> Floats | None:
     return corrected
 
 
-def value_at(blocks: Sequence[Block], samples: Sequence[Sample], theta: Floats) -> float:
-    """Return -2 log-likelihood; infinite where the model implies no covariance matrix."""
-    total = 0.0
-    for block, sample in zip(blocks, samples, strict=True):
-        try:
-            moments = block.moments(theta)
-        except np.linalg.LinAlgError:
-            return np.inf
-        parts = seen(sample, moments)
-        if parts is None:
-            return np.inf
-        total += deviance(moments, parts)
-    return total
-
-
 def slope_at(blocks: Sequence[Block], samples: Sequence[Sample], theta: Floats) -> Floats:
     """Return the gradient (k,) of the log-likelihood."""
     g = np.zeros(len(theta))
     for sample, moments in zip(samples, moments_at(blocks, theta), strict=True):
         g += score(moments, seen(sample, moments) or ())
     return g
-
-
-def information_at(blocks: Sequence[Block], samples: Sequence[Sample], theta: Floats) -> Floats:
-    """Return the expected information (k, k) of the free parameters."""
-    expected = np.zeros((len(theta), len(theta)))
-    for sample, moments in zip(samples, moments_at(blocks, theta), strict=True):
-        expected += information(moments, seen(sample, moments) or ())
-    return expected
 
 
 def moments_at(blocks: Sequence[Block], theta: Floats) -> list[Moments]:

@@ -110,8 +110,8 @@ def statistic(model: Maximum, saturated: Saturated, *, estimator: str) -> Statis
     elif df > 0 and estimator == "mlm":
         scaling = _satorra_bentler(model) / df
     discrepancy, bias = chisq, df * scaling
-    if df > 0 and estimator == "mlr" and not all(sample.complete for sample in model.samples):
-        discrepancy, bias = _completed(model, saturated)
+    if df > 0 and not all(sample.complete for sample in model.samples):
+        discrepancy, bias = _completed(model, saturated, robust=estimator == "mlr")
     return Statistic(chisq, df, scaling, discrepancy, bias)
 
 
@@ -167,28 +167,38 @@ def _flat(moments: Moments, *, means: bool) -> Floats:
     return np.vstack([flat, moments.d_mu.T]) if means else flat
 
 
-def _completed(model: Maximum, saturated: Saturated) -> tuple[float, float]:
+def _completed(model: Maximum, saturated: Saturated, *, robust: bool) -> tuple[float, float]:
     """Discrepancy n F and its expectation had everything been answered, from the saturated moments.
 
-    Source: Zhang & Savalei (2023), Structural Equation Modeling 30(4), variant at the estimates.
+    With Q = I - D (D'W D)^-1 D'W what the model leaves of the saturated moments, W their
+    information and G their covariance, the expectation is tr(Q' C Q G), C the information of
+    complete answers.
+    Source: Zhang & Savalei (2023), Structural Equation Modeling 30(4): FIML-C V3, or V6 when the
+    answers are taken as normal.
     """
-    discrepancy, first = 0.0, 0.0
-    second: Floats = np.zeros((len(model.theta), len(model.theta)))
-    meat: Floats = np.zeros_like(second)
-    for sample, implied, raw in zip(model.samples, model.moments, saturated.moments, strict=True):
+    discrepancy, first, k = 0.0, 0.0, None
+    for number, sample in enumerate(model.samples):
+        implied, raw = model.moments[number], saturated.moments[number]
         own = with_basis(raw, means=True)
-        parts = seen(sample, own) or ()
-        bread = np.linalg.inv(observed_information(sample, own))
-        gamma = bread @ crossproduct(casewise(sample, own, parts), sample) @ bread
-        w = _complete_weight(own) * sample.n
+        w, c = observed_information(sample, own), _complete_weight(own) * sample.n
+        gamma = np.linalg.inv(w)
+        if robust:
+            scores = casewise(sample, own, seen(sample, own) or ())
+            gamma = gamma @ crossproduct(scores, sample) @ gamma
         delta = _flat(implied, means=True)
         discrepancy += sample.n * _distance(raw, implied)
-        first += float(np.sum(w * gamma))
-        turned = w @ delta
-        second = second + delta.T @ turned
-        meat = meat + turned.T @ gamma @ turned
-    bias = first - float(np.trace(np.linalg.lstsq(second, meat, rcond=None)[0]))
-    return discrepancy, bias
+        first += float(np.sum(c * gamma))
+        turned, complete = w @ delta, c @ delta
+        own_sums = np.array(
+            [delta.T @ turned, turned.T @ gamma @ complete, turned.T @ gamma @ turned,
+             delta.T @ complete]
+        )  # fmt: skip
+        k = own_sums if k is None else k + own_sums
+    if k is None:
+        return discrepancy, first
+    inverse = np.linalg.pinv(k[0], hermitian=True)
+    bias = first - 2.0 * float(np.sum(inverse * k[1].T))
+    return discrepancy, bias + float(np.trace(inverse @ k[2] @ inverse @ k[3]))
 
 
 def _complete_weight(moments: Moments) -> Floats:
