@@ -21,7 +21,7 @@ from crosslevel.psychometrics.sem.sample import Sample, samples
 from crosslevel.psychometrics.sem.saturated import saturated
 from crosslevel.psychometrics.sem.syntax import Statement, parse
 from crosslevel.psychometrics.sem.table import Options, Table, build
-from crosslevel.psychometrics.sem.testing import Saturated, saturate, statistic
+from crosslevel.psychometrics.sem.testing import Saturated, satorra_bentler, saturate, statistic
 
 Floats = npt.NDArray[np.float64]
 ESTIMATORS = ("ml", "mlm", "mlr")
@@ -207,7 +207,8 @@ def _covariance(model: Maximum, estimator: str) -> tuple[Floats, bool]:
     )
     if estimator == "ml":
         return inverse, identified
-    covariance: Floats = inverse @ model.meat() @ inverse
+    middle = satorra_bentler(model)[1] if estimator == "mlm" else model.meat()
+    covariance: Floats = inverse @ middle @ inverse
     return covariance, identified
 
 

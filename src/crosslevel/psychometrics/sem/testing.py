@@ -108,7 +108,7 @@ def statistic(model: Maximum, saturated: Saturated, *, estimator: str) -> Statis
     if df > 0 and estimator == "mlr":
         scaling = (saturated.trace - _model_trace(model)) / df
     elif df > 0 and estimator == "mlm":
-        scaling = _satorra_bentler(model) / df
+        scaling = satorra_bentler(model)[0] / df
     discrepancy, bias = chisq, df * scaling
     if df > 0 and not all(sample.complete for sample in model.samples):
         discrepancy, bias = _completed(model, saturated, robust=estimator == "mlr")
@@ -130,31 +130,35 @@ def _model_trace(model: Maximum) -> float:
     return float(np.trace(np.linalg.lstsq(model.observed(), model.meat(), rcond=None)[0]))
 
 
-def _satorra_bentler(model: Maximum) -> float:
-    """Trace of U Gamma over all groups: tr(W^-1 B) less tr((D'W D)^-1 D'B D)."""
+def satorra_bentler(model: Maximum) -> tuple[float, Floats]:
+    """Return tr(U Gamma) = tr(W Gamma) - tr((D'W D)^-1 D'W Gamma W D), and that middle, (k, k)."""
     total, expected = 0.0, model.expected()
-    meat: Floats = np.zeros_like(expected)
-    for sample, moments, part in zip(model.samples, model.moments, model.seen, strict=True):
-        own = with_basis(moments, means=model.table.means)
-        w = information(own, part)
-        gamma = _fourth_moments(sample, means=model.table.means)
-        given = model.table.block_roles[model.samples.index(sample)].exogenous
-        kept = modelled(sample.names, given, means=model.table.means)
-        blank = np.setdiff1d(np.arange(len(gamma)), kept)
-        gamma[blank] = gamma[:, blank] = 0.0
+    middle: Floats = np.zeros_like(expected)
+    for number, (sample, moments) in enumerate(zip(model.samples, model.moments, strict=True)):
+        w = information(with_basis(moments, means=model.table.means), model.seen[number])
+        given = model.table.block_roles[number].exogenous
+        gamma = _fourth_moments(sample, given, means=model.table.means)
         total += float(np.sum(w * gamma)) / sample.n
-        delta = _flat(moments, means=model.table.means)
-        turned = w @ delta
-        meat = meat + turned.T @ gamma @ turned / sample.n
-    return total - float(np.trace(np.linalg.lstsq(expected, meat, rcond=None)[0]))
+        turned = w @ _flat(moments, means=model.table.means)
+        middle = middle + turned.T @ gamma @ turned / sample.n
+    trace = total - float(np.trace(np.linalg.lstsq(expected, middle, rcond=None)[0]))
+    return trace, middle
 
 
-def _fourth_moments(sample: Sample, *, means: bool) -> Floats:
-    """Covariances of products of deviations (and of deviations), divisor n."""
+def _fourth_moments(sample: Sample, given: Sequence[str], *, means: bool) -> Floats:
+    """Covariances of products of deviations (and of deviations), divisor n.
+
+    What observed predictors explain of the products is no variation when they are given.
+    """
     d = sample.values - sample.values.mean(axis=0)
+    expected = np.zeros_like(d)
+    x = [sample.names.index(name) for name in given]
+    if x:
+        expected = d[:, x] @ np.linalg.lstsq(d[:, x], d, rcond=None)[0]
+        expected[:, x] = d[:, x]
     rows, columns = np.tril_indices(d.shape[1])
-    products = d[:, rows] * d[:, columns]
-    every = np.hstack([products, d]) if means else products
+    products = d[:, rows] * d[:, columns] - expected[:, rows] * expected[:, columns]
+    every = np.hstack([products, d - expected]) if means else products
     every = every - every.mean(axis=0)
     covariances: Floats = every.T @ every / len(d)
     return covariances
