@@ -37,6 +37,10 @@ from crosslevel.psychometrics.scale_length import TwoItems, length_for, prophecy
 from crosslevel.psychometrics.schmid_leiman import SchmidLeiman, schmid_leiman
 from crosslevel.psychometrics.sem.result import SemFit
 from crosslevel.psychometrics.twolevel.cfa import two_level_cfa
+from crosslevel.psychometrics.twolevel.reliability import (
+    MultilevelReliability,
+    multilevel_reliability,
+)
 from crosslevel.psychometrics.twolevel.result import TwoLevelFit
 
 __all__ = [
@@ -55,6 +59,7 @@ __all__ = [
     "HeywoodWarning",
     "Invariance",
     "ItemDirectionWarning",
+    "MultilevelReliability",
     "NotIdentifiedWarning",
     "NotPositiveDefiniteWarning",
     "Omega",
@@ -84,6 +89,7 @@ __all__ = [
     "length_for",
     "may_average",
     "minimum_average_partial",
+    "multilevel_reliability",
     "omega",
     "parallel_analysis",
     "polychoric",

@@ -7,6 +7,7 @@ import pandas as pd
 from crosslevel.errors import MeasurementError, did_you_mean
 from crosslevel.psychometrics.twolevel.fitting import ESTIMATORS, solve, warn
 from crosslevel.psychometrics.twolevel.result import TwoLevelFit
+from crosslevel.psychometrics.twolevel.structure import read_model
 
 
 def two_level_cfa(
@@ -92,6 +93,7 @@ def two_level_cfa(
         raise MeasurementError(
             f"`data` must be a frame with one row per person, got {type(data).__name__}."
         )
-    solution = solve(model, data, cluster=cluster, estimator=estimator, fixed_x=fixed_x)
+    table = read_model(model, fixed_x=fixed_x)
+    solution = solve(table, data, cluster=cluster, estimator=estimator)
     warn(solution, stacklevel=2)
     return TwoLevelFit(solution, cluster)

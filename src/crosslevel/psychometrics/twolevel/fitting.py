@@ -29,7 +29,6 @@ from crosslevel.psychometrics.twolevel.structure import (
     assemble,
     first_values,
     parts,
-    read_model,
     variables,
 )
 
@@ -75,18 +74,15 @@ class Solution:
         return -self.optimum.value - self.given_log_likelihood
 
 
-def solve(
-    text: str, data: pd.DataFrame, *, cluster: str, estimator: str, fixed_x: bool
-) -> Solution:
-    """Return the fit of a model text; warnings are left to the caller.
+def solve(table: Table, data: pd.DataFrame, *, cluster: str, estimator: str) -> Solution:
+    """Return the fit of a model; warnings are left to the caller.
 
     Raises
     ------
     MeasurementError
-        When text or data cannot be used, there are fewer units than the model needs, or the
+        When the data cannot be used, there are fewer units than the model needs, or the
         parameters are not determined.
     """
-    table = read_model(text, fixed_x=fixed_x)
     statistics = summarise(
         data, *variables(table), cluster=cluster, both=table.block_roles[1].observed
     )

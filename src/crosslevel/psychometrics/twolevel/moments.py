@@ -8,7 +8,7 @@ coordinates they are vech(W), vech(B), mu, the lower triangle row by row.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -19,22 +19,22 @@ Indices = npt.NDArray[np.intp]
 Flags = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Layout:
     """Where each covariance and mean sits in the vector of moments."""
 
     p: int
     q: int
 
-    @cached_property
+    @property
     def within(self) -> tuple[Indices, Indices]:
         """Rows and columns of vech(W)."""
-        return np.tril_indices(self.p)
+        return _triangle(self.p)
 
-    @cached_property
+    @property
     def between(self) -> tuple[Indices, Indices]:
         """Rows and columns of vech(B)."""
-        return np.tril_indices(self.q)
+        return _triangle(self.q)
 
     @property
     def slices(self) -> tuple[slice, slice, slice]:
@@ -73,6 +73,12 @@ class Moments:
     W: Floats
     B: Floats
     mu: Floats
+
+
+@cache
+def _triangle(size: int) -> tuple[Indices, Indices]:
+    """Rows and columns of a lower triangle."""
+    return np.tril_indices(size)
 
 
 def _symmetric(values: Floats, where: tuple[Indices, Indices], size: int) -> Floats:

@@ -14,7 +14,7 @@ from crosslevel.psychometrics.twolevel.statistics import ClusterStatistics
 
 Status = Literal["converged", "not converged"]
 _DECREMENT = 1e-12
-_STEPS = 500
+_STEPS = 200
 _HALVINGS = 30
 _ENOUGH = 1e-4
 

@@ -15,12 +15,15 @@ from reference_values import data, entries
 
 CLUSTER = {"Demo.twolevel": "cluster", "lq2002": "COMPID", "bh1996": "GRP"}
 OPEN = entries("twolevel_sem")
-MORE: dict = {}
+MORE = entries("two_level")
 EVERY = [("twolevel_sem", name) for name in OPEN] + [("two_level", name) for name in MORE]
 # lavaan stopped where the likelihood is lower than ours; see the test of the likelihood.
 STOPPED_EARLY = {("tlcfa_demo_y123_metric", "y1 ~ 1", "between")}
 # lavaan's EM of the unrestricted model is 0.034 below the maximum here.
 EM_UNFINISHED = {"tlcfa_lq2002_tsig_mlr"}
+# The unrestricted covariances between units are indefinite at the maximum; lavaan's EM ends where
+# they are not, and its correction of chi-square and SRMR between units are those of that place.
+INDEFINITE = {"leadership_mlr"}
 
 
 def found(topic, name):
@@ -88,7 +91,9 @@ def test_likelihood_and_indices_equal_lavaan(topic, name):
     assert row["n_parameters"] == reference["npar"]
     assert row["df"] == reference["df"]
     assert close(row["chisq"], reference["chisq"], {"rtol": 2e-3, "atol": 0.2})
-    bounds = {"cfi": 0.002, "tli": 0.003, "rmsea": 0.001, "srmr": 0.005}
+    bounds = {"cfi": 0.002, "tli": 0.003, "rmsea": 0.001, "srmr_within": 0.005, "srmr": 0.005}
+    if name in INDEFINITE:
+        del bounds["srmr"]
     for index, atol in bounds.items():
         assert row[index] == pytest.approx(reference[index], abs=atol), index
     if "chisq_tight" in entry.values:
@@ -96,7 +101,7 @@ def test_likelihood_and_indices_equal_lavaan(topic, name):
     if "saturated" in entry.values and row["df"]:
         tight = 2 * (entry.values["saturated"]["logl"] - reference["logl"])
         assert row["chisq"] == pytest.approx(tight, abs=1e-3)
-    if row["df"] and "chisq.scaling.factor" in reference:
+    if row["df"] and "chisq.scaling.factor" in reference and name not in INDEFINITE:
         scaling = reference["chisq.scaling.factor"]
         assert row["scaling_factor"] == pytest.approx(scaling, rel=2e-3)
         for index in ("cfi", "tli", "rmsea"):
