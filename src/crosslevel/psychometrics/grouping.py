@@ -69,6 +69,18 @@ def refusal(
     return MeasurementError(message, [Problem(place, found)])
 
 
+def check_level(conf_level: float) -> None:
+    """Refuse a level of an interval that is no probability.
+
+    Raises
+    ------
+    MeasurementError
+        When it does not lie between 0 and 1.
+    """
+    if not 0 < conf_level < 1:
+        raise MeasurementError(f"`conf_level` must lie between 0 and 1, got {conf_level:g}.")
+
+
 def pair(values: pd.DataFrame | pd.Series, groups: pd.Series) -> Grouped:
     """Pair values with groups and leave out rows with a missing value or group.
 

@@ -16,7 +16,7 @@ from scipy import stats
 from crosslevel.errors import MeasurementError
 from crosslevel.frames import RESULT_COLUMNS
 from crosslevel.multilevel import fit
-from crosslevel.psychometrics.grouping import Floats, Grouped, pair, refusal
+from crosslevel.psychometrics.grouping import Floats, Grouped, check_level, pair, refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +164,8 @@ def aggregation(values: pd.Series, groups: pd.Series, *, conf_level: float = 0.9
     Raises
     ------
     MeasurementError
-        With one group only, no group of two or more, or values that do not vary, in all or within
-        any group.
+        With one group only, no group of two or more, values that do not vary, in all or within any
+        group, or a level that is no probability.
 
     Notes
     -----
@@ -181,6 +181,7 @@ def aggregation(values: pd.Series, groups: pd.Series, *, conf_level: float = 0.9
     >>> aggregation(frame["y"], frame["unit"])
     ICC(1) = 0.829 (95% interval 0.276 to 0.995), ICC(2) = 0.936, 9 persons in 3 groups
     """
+    check_level(conf_level)
     data = pair(values, groups)
     _check(values, data)
     n, count, sizes = len(data.codes), len(data.names), data.sizes

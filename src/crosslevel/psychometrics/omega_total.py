@@ -109,7 +109,7 @@ def omega(
         round; always answers, never a correlation matrix.
     interval
         "robust": large sample, any distribution, and groups; "delta": large sample, normal items;
-        "bootstrap": percentiles, and groups.
+        both cut at one; "bootstrap": percentiles, and groups.
     conf_level
         Level of the interval.
     groups
@@ -134,7 +134,8 @@ def omega(
     ItemDirectionWarning, ResponseScaleWarning, SquareFrameWarning
         As `alpha` does.
     HeywoodWarning
-        When an item's unique variance would be negative and was held at 0.5 % of its variance.
+        When an item's unique variance would be negative, or next to nothing, and was held at 0.5 %
+        of its variance.
     NotConvergedWarning
         When no solution was found.
 
@@ -216,9 +217,9 @@ def _check_solution(items: pd.DataFrame, answers: Answers, solution: OneFactor) 
     held = [f"'{name}'" for name, at in zip(answers.names, solution.at_bound[0], strict=True) if at]
     if held:
         warnings.warn(
-            f"The one factor would explain more than all of item(s) {', '.join(held)} (a Heywood "
-            "case): their unique variance is held at 0.5 % of the item's. Look for items that "
-            "repeat each other, for several factors, or for a sample that is too small.",
+            f"The one factor would explain more than 99.5 % of item(s) {', '.join(held)} (a "
+            "Heywood case): their unique variance is held at 0.5 % of the item's. Look for items "
+            "that repeat each other, for several factors, or for a sample that is too small.",
             HeywoodWarning,
             stacklevel=3,
         )

@@ -12,10 +12,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from crosslevel.errors import MeasurementError
 from crosslevel.frames import RESULT_COLUMNS
 from crosslevel.psychometrics.answers import check_numbers
-from crosslevel.psychometrics.grouping import Floats, refusal
+from crosslevel.psychometrics.grouping import Floats, check_level, refusal
 
 TYPES = ("ICC(1,1)", "ICC(2,1)", "ICC(3,1)", "ICC(1,k)", "ICC(2,k)", "ICC(3,k)")
 MEANINGS = (
@@ -109,8 +108,7 @@ def rater_icc(ratings: pd.DataFrame, *, conf_level: float = 0.95) -> RaterAgreem
     if k < 2 or n < 2:
         found = f"agreement needs two raters and two targets rated by all, got {k} and {n}."
         raise refusal(ratings, found, message="Raters cannot be compared.")
-    if not 0 < conf_level < 1:
-        raise MeasurementError(f"`conf_level` must lie between 0 and 1, got {conf_level:g}.")
+    check_level(conf_level)
     table = _table(ratings, complete, conf_level)
     return RaterAgreement(table, conf_level, n, len(values) - n, k)
 

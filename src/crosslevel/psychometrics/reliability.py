@@ -24,7 +24,7 @@ from crosslevel.psychometrics.coefficients import (
     lambda2_of,
     lambda6_of,
 )
-from crosslevel.psychometrics.grouping import Floats, refusal
+from crosslevel.psychometrics.grouping import Floats, check_level, refusal
 from crosslevel.psychometrics.item_table import item_statistics
 from crosslevel.psychometrics.resampling import percentile_interval, resampled_covariances
 
@@ -135,7 +135,8 @@ def alpha(
         frame is not read as a correlation matrix.
     interval
         "feldt": exact for parallel normal items; "duhachek": large sample, normal items; "robust":
-        large sample, any distribution, and groups; "bootstrap": percentiles, and groups.
+        large sample, any distribution, and groups; "bootstrap": percentiles, and groups. Large
+        sample intervals are cut at one.
     conf_level
         Level of the interval.
     groups
@@ -236,14 +237,13 @@ def check_interval(interval: str, known: tuple[str, ...], conf_level: float) -> 
     if interval not in known:
         hint = did_you_mean(interval, known) or f"It is one of: {', '.join(known)}."
         raise MeasurementError(f"There is no interval '{interval}'. {hint}")
-    if not 0 < conf_level < 1:
-        raise MeasurementError(f"`conf_level` must lie between 0 and 1, got {conf_level:g}.")
+    check_level(conf_level)
 
 
 def wald(estimate: float, std_error: float, conf_level: float) -> tuple[float, float, float]:
-    """Return the standard error and the normal interval of a coefficient."""
+    """Return the standard error and the normal interval of a coefficient, cut at one."""
     reach = float(stats.norm.ppf((1 + conf_level) / 2)) * std_error
-    return std_error, estimate - reach, estimate + reach
+    return std_error, estimate - reach, min(estimate + reach, 1.0)
 
 
 def clustered_error(influence: Floats, answers: Answers) -> float:

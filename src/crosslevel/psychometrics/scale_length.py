@@ -11,8 +11,9 @@ from scipy import stats
 from crosslevel.errors import MeasurementError
 from crosslevel.frames import RESULT_COLUMNS
 from crosslevel.psychometrics.answers import read_answers, warn_direction, warn_shape
+from crosslevel.psychometrics.grouping import check_level
 from crosslevel.psychometrics.item_table import item_statistics
-from crosslevel.psychometrics.reliability import check_interval, dropped
+from crosslevel.psychometrics.reliability import dropped
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def spearman_brown(items: pd.DataFrame, *, conf_level: float = 0.95) -> TwoItems
     >>> round(spearman_brown(answers).estimate, 3)
     0.947
     """
-    check_interval("fisher", ("fisher",), conf_level)
+    check_level(conf_level)
     answers = read_answers(items, what="Spearman-Brown")
     if len(answers.names) > 2:
         raise MeasurementError(

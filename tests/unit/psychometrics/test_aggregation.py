@@ -147,6 +147,12 @@ def test_where_it_is_undefined(values, groups, message):
         aggregation(pd.Series(values, name="y"), pd.Series(groups))
 
 
+def test_a_level_that_is_no_probability():
+    frame = pd.DataFrame({"y": [1.0, 2, 3, 5], "g": list("aabb")})
+    with pytest.raises(MeasurementError, match="`conf_level` must lie between 0 and 1, got 95"):
+        aggregation(frame["y"], frame["g"], conf_level=95)
+
+
 def test_rows_are_never_paired_by_position_across_indexes():
     values = pd.Series([1.0, 2, 3], index=["p1", "p2", "p3"])
     with pytest.raises(MeasurementError, match="different indexes"):

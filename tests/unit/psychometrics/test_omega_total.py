@@ -7,11 +7,15 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from crosslevel.errors import MeasurementError, NotConvergedWarning
 from crosslevel.psychometrics import HeywoodWarning, ItemDirectionWarning, omega
 from crosslevel.psychometrics.one_factor import OneFactor, information, one_factor, scores
-from tolerances import EXACT
+from tolerances import CLOSED_FORM, EXACT
+
+SETTINGS = settings(derandomize=True, deadline=None, max_examples=10, database=None)
 
 
 def _items(dataset, reference):
@@ -99,6 +103,34 @@ def test_information_is_the_mean_product_of_scores():
     np.testing.assert_allclose(g.T @ g / n, information(lam, psi), atol=0.03)
 
 
+@given(order=st.permutations(range(4)), seed=st.integers(0, 50))
+@SETTINGS
+def test_order_units_and_direction_do_not_matter(order, seed):
+    rng = np.random.default_rng(seed)
+    loadings = np.array([0.9, 0.7, 0.6, 0.5])
+    items = pd.DataFrame(
+        rng.normal(size=(150, 1)) * loadings + 0.6 * rng.normal(size=(150, 4)), columns=list("abcd")
+    )
+    plain = omega(items)
+    others = [
+        omega(items.sample(frac=1, random_state=seed)),
+        omega(items.iloc[:, list(order)]),
+        omega(items * 20 - 7),
+        omega(6 - items),
+        omega(pd.concat([items, pd.DataFrame({"a": [1.0, np.nan]})], ignore_index=True)),
+    ]
+    for other in others:
+        assert other.estimate == pytest.approx(plain.estimate, abs=CLOSED_FORM)
+        assert other.std_error == pytest.approx(plain.std_error, rel=1e-6)
+    assert (others[-1].n, others[-1].n_partial, others[-1].n_none) == (150, 1, 1)
+
+
+def test_a_wald_interval_is_cut_at_one():
+    rng = np.random.default_rng(2)
+    items = pd.DataFrame(rng.normal(size=(12, 1)) + 0.3 * rng.normal(size=(12, 4)))
+    assert omega(items, interval="delta", conf_level=0.999999).conf_high == 1
+
+
 def test_results_answer_tidy_glance_and_repr(dataset):
     found = omega(dataset("attitude")[["complaints", "learning", "raises", "rating"]])
     assert found.tidy().loc[0, ["term", "estimate"]].tolist() == ["omega", found.estimate]
@@ -114,7 +146,7 @@ def test_a_heywood_case_is_named():
     a = rng.normal(size=200)
     b, c = a + 0.6 * rng.normal(size=200), a + 0.6 * rng.normal(size=200)
     items = pd.DataFrame({"a": a, "b": b, "c": c, "d": b - c + 0.3 * rng.normal(size=200)})
-    with pytest.warns(HeywoodWarning, match="more than all of item"):
+    with pytest.warns(HeywoodWarning, match=r"more than 99.5 % of item"):
         found = omega(items[["a", "b", "c"]].assign(b=b - 0.2 * c))
     assert found.loadings["unique_variance"].min() > 0
 

@@ -13,7 +13,7 @@ from scipy import stats
 from crosslevel.errors import MeasurementError, Problem, did_you_mean
 from crosslevel.frames import require_columns
 from crosslevel.psychometrics.coefficients import correlation_of
-from crosslevel.psychometrics.grouping import Floats, refusal
+from crosslevel.psychometrics.grouping import Floats, check_level, refusal
 
 RULES = ("smallest", "second", "mean")
 SHOWS = (
@@ -128,6 +128,7 @@ def marker(
     >>> round(found.shared, 3), found.table["adjusted"].round(3).tolist()
     (0.357, [0.733])
     """
+    check_level(conf_level)
     names = list(dict.fromkeys(variables))
     values = _complete(frame, [*names, marker])
     n = len(values)

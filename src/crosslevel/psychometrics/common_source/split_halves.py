@@ -15,7 +15,7 @@ from scipy import stats
 
 from crosslevel.errors import MeasurementError
 from crosslevel.frames import require_columns
-from crosslevel.psychometrics.grouping import Floats, Grouped, pair, refusal
+from crosslevel.psychometrics.grouping import Floats, Grouped, check_level, pair, refusal
 
 SHOWS = (
     "Shows whether units in which some members report more of the predictor are units in which "
@@ -209,8 +209,7 @@ def two_or_more(
     require_columns(frame, [predictor, outcome, group], error=MeasurementError)
     if predictor == outcome:
         raise MeasurementError(f"Predictor and outcome are the same column, '{predictor}'.")
-    if not 0 < conf_level < 1:
-        raise MeasurementError(f"`conf_level` must lie between 0 and 1, got {conf_level:g}.")
+    check_level(conf_level)
     data = pair(frame[[predictor, outcome]], frame[group])
     keep = data.sizes[data.codes] >= 2
     count = int((data.sizes >= 2).sum())

@@ -74,6 +74,7 @@ def test_a_negative_marker_takes_out_nothing_and_limits_are_said():
     [
         ({"shared": "smalest"}, "Did you mean 'smallest'?"),
         ({"shared": "largest"}, "It is one of: smallest, second, mean, or a number."),
+        ({"conf_level": 95}, "`conf_level` must lie between 0 and 1, got 95."),
         ({"shared": 1.0}, "`shared` must lie between 0 and 1, got 1."),
         ({"variables": ["x"]}, "at least two variables"),
         ({"variables": ["x", "colour"]}, "The marker 'colour' is among the variables"),
