@@ -86,21 +86,26 @@ def read_answers(
         When the coefficient is undefined for these data.
     """
     check_numbers(items)
-    name, undefined = what.capitalize(), f"{what.capitalize()} is undefined."
+    name = what[:1].upper() + what[1:]
+    undefined = f"{name} is undefined."
     if items.shape[1] < least:
         found = f"{what} needs at least {_COUNTS[least]} items, got {items.shape[1]}. {hint}"
         raise refusal(items, found.rstrip(), message=undefined)
-    values = items.to_numpy(dtype=np.float64)
+    values = as_floats(items)
     given = np.isfinite(values)
-    keep, none = given.all(axis=1), ~given.any(axis=1)
-    codes: Codes = np.arange(len(values))
-    n_groups = None
+    keep, some = np.asarray(given.all(axis=1)), np.asarray(given.any(axis=1))
+    codes, n_groups = np.arange(len(values)), None
     if groups is not None:
         codes, keep = _codes(items, groups, keep)
-        codes, n_groups = codes[keep], len(np.unique(codes[keep]))
-    else:
-        codes = np.arange(int(keep.sum()))
-    complete = values[keep]
+        n_groups = len(np.unique(codes[keep]))
+    codes, complete = codes[keep], values[keep]
+    empty = [
+        Problem(f"item '{column}'", "nobody answered it.", "Leave it out.")
+        for i, column in enumerate(items)
+        if not given[:, i].any()
+    ]
+    if empty and some.any():
+        raise MeasurementError(undefined, empty)
     if len(complete) < 3:
         found = (
             f"{what} needs at least three respondents who answered every item, got {len(complete)}."
@@ -114,8 +119,14 @@ def read_answers(
     if problems:
         raise MeasurementError(f"{name} needs items that vary between respondents.", problems)
     names = tuple(str(column) for column in items)
-    partial = int((given.any(axis=1) & ~given.all(axis=1)).sum())
-    return Answers(names, complete, codes, n_groups, partial, int(none.sum()))
+    partial = int((some & ~given.all(axis=1)).sum())
+    return Answers(names, complete, codes, n_groups, partial, int((~some).sum()))
+
+
+def as_floats(items: pd.DataFrame) -> Floats:
+    """(n, k) answers of a checked frame; nan for what is missing, in any of pandas' ways."""
+    values: Floats = items.to_numpy(dtype=np.float64, na_value=np.nan)
+    return values
 
 
 def check_numbers(items: pd.DataFrame) -> None:
@@ -163,7 +174,7 @@ def check_bounds(items: pd.DataFrame, bounds: tuple[float, float]) -> None:
 
 def warn_shape(items: pd.DataFrame) -> None:
     """Warn when a frame looks like a correlation matrix or its items like several scales."""
-    values = items.to_numpy(dtype=np.float64)
+    values = as_floats(items)
     if len(values) == items.shape[1] > 1 and np.isfinite(values).all():
         unit = bool((np.diag(values) == 1).all())
         if unit and np.allclose(values, values.T) and np.abs(values).max() <= 1:

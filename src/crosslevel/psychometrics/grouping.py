@@ -100,7 +100,7 @@ def pair(values: pd.DataFrame | pd.Series, groups: pd.Series) -> Grouped:
     for name, column in frame.items():
         if not pd.api.types.is_numeric_dtype(column):
             raise refusal(frame[[name]], "is not numeric.")
-    cells = frame.to_numpy(dtype=np.float64)
+    cells = frame.to_numpy(dtype=np.float64, na_value=np.nan)
     keep = np.isfinite(cells).all(axis=1) & groups.notna().to_numpy()
     if not keep.any():
         raise refusal(values, "no row has both a value and a group.")

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from crosslevel.psychometrics.answers import check_bounds, check_numbers
+from crosslevel.psychometrics.answers import as_floats, check_bounds, check_numbers
 from crosslevel.psychometrics.coefficients import (
     alpha_of,
     communalities,
@@ -65,7 +65,7 @@ def item_statistics(
     check_numbers(items)
     if bounds:
         check_bounds(items, bounds)
-    values = items.to_numpy(dtype=np.float64)
+    values = as_floats(items)
     answers = [column[np.isfinite(column)] for column in values.T]
     given = np.concatenate(answers) if answers else np.array([])
     low, high = bounds or ((given.min(), given.max()) if given.size else (np.nan, np.nan))

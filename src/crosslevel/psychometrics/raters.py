@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import stats
 
 from crosslevel.frames import RESULT_COLUMNS
-from crosslevel.psychometrics.answers import check_numbers
+from crosslevel.psychometrics.answers import as_floats, check_numbers
 from crosslevel.psychometrics.grouping import Floats, check_level, refusal
 
 TYPES = ("ICC(1,1)", "ICC(2,1)", "ICC(3,1)", "ICC(1,k)", "ICC(2,k)", "ICC(3,k)")
@@ -102,7 +102,7 @@ def rater_icc(ratings: pd.DataFrame, *, conf_level: float = 0.95) -> RaterAgreem
     0  0.165742  0.289764  0.714841  0.442797  0.620051  0.909316  6         4
     """
     check_numbers(ratings)
-    values = ratings.to_numpy(dtype=np.float64)
+    values = as_floats(ratings)
     complete = values[np.isfinite(values).all(axis=1)]
     n, k = complete.shape
     if k < 2 or n < 2:

@@ -120,6 +120,8 @@ def test_rows_without_value_or_group_are_left_out():
     frame = pd.DataFrame({"y": [1.0, 2, 3, 5, np.nan, 4], "g": ["a", "a", "b", "b", "b", None]})
     found = aggregation(frame["y"], frame["g"])
     assert (found.n, found.groups) == (4, 2)
+    nullable = aggregation(frame["y"].astype("Int64"), frame["g"])
+    assert nullable.icc1 == found.icc1
 
 
 def test_more_difference_within_than_between_is_a_negative_icc():

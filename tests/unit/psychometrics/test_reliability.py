@@ -177,6 +177,16 @@ def test_who_answered_in_part_and_not_at_all_is_counted():
     assert found.glance().loc[0, ["n_partial", "n_none"]].tolist() == [1, 1]
 
 
+def test_every_way_of_missing_counts_alike(dataset):
+    items = pd.DataFrame({"a": [1.0, 2, 3, 4, np.nan], "b": [1.0, 3, 2, 4, 2]})
+    plain = alpha(items)
+    nullable = alpha(items.astype("Int64"))
+    assert nullable.estimate == plain.estimate
+    pd.testing.assert_frame_equal(nullable.items, plain.items)
+    with pytest.raises(MeasurementError, match=r"item 'c': nobody answered it\."):
+        alpha(items.assign(c=np.nan))
+
+
 def test_a_square_frame_is_data():
     rng = np.random.default_rng(5)
     answers = pd.DataFrame(rng.integers(1, 6, size=(4, 1)) + rng.integers(0, 3, size=(4, 4)))

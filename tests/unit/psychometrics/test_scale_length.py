@@ -67,6 +67,10 @@ def test_few_respondents_have_no_interval_and_reversed_items_are_named():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
+        (
+            lambda: spearman_brown(pd.DataFrame({"a": [1.0, 2, 3]})),
+            "Spearman-Brown is undefined.",
+        ),
         (lambda: prophecy(0.7, length=0), "`length` must be positive, got 0."),
         (lambda: length_for(1.0, reliability=0.7), "`target` must lie between 0 and 1, got 1."),
         (lambda: length_for(0.9, reliability=-0.2), "`reliability` must lie between 0 and 1"),
