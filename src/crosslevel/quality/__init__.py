@@ -4,6 +4,8 @@ from crosslevel.quality import survey
 from crosslevel.quality.calibrating import calibrate, poststratify, rake
 from crosslevel.quality.careless import UnavailableIndexWarning, careless
 from crosslevel.quality.cutoffs import DEFAULT_CUTOFFS, INDICES, Cutoff
+from crosslevel.quality.imputations import Imputations
+from crosslevel.quality.impute import impute
 from crosslevel.quality.mcar import McarTest, mcar
 from crosslevel.quality.missingness import Missingness, missingness
 from crosslevel.quality.nested import NestedTest
@@ -17,6 +19,7 @@ __all__ = [
     "INDICES",
     "Careless",
     "Cutoff",
+    "Imputations",
     "McarTest",
     "Missingness",
     "NestedTest",
@@ -28,6 +31,7 @@ __all__ = [
     "calibrate",
     "careless",
     "design",
+    "impute",
     "mcar",
     "missingness",
     "pool",
