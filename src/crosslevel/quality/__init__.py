@@ -6,9 +6,11 @@ from crosslevel.quality.careless import UnavailableIndexWarning, careless
 from crosslevel.quality.cutoffs import DEFAULT_CUTOFFS, INDICES, Cutoff
 from crosslevel.quality.imputations import Imputations
 from crosslevel.quality.impute import impute
+from crosslevel.quality.early_late import EarlyLate, early_late
 from crosslevel.quality.mcar import McarTest, mcar
 from crosslevel.quality.missingness import Missingness, missingness
 from crosslevel.quality.nested import NestedTest
+from crosslevel.quality.nonresponse import Nonresponse, ResponseWeights, nonresponse
 from crosslevel.quality.pooling import Pooled, pool
 from crosslevel.quality.respondents import Careless
 from crosslevel.quality.survey import SurveyDesign, design
@@ -20,10 +22,13 @@ __all__ = [
     "Careless",
     "Cutoff",
     "Imputations",
+    "EarlyLate",
     "McarTest",
     "Missingness",
     "NestedTest",
+    "Nonresponse",
     "Pooled",
+    "ResponseWeights",
     "SurveyDesign",
     "UnavailableIndexWarning",
     "Weighting",
@@ -32,8 +37,10 @@ __all__ = [
     "careless",
     "design",
     "impute",
+    "early_late",
     "mcar",
     "missingness",
+    "nonresponse",
     "pool",
     "poststratify",
     "rake",
