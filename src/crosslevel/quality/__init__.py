@@ -4,9 +4,9 @@ from crosslevel.quality import survey
 from crosslevel.quality.calibrating import calibrate, poststratify, rake
 from crosslevel.quality.careless import UnavailableIndexWarning, careless
 from crosslevel.quality.cutoffs import DEFAULT_CUTOFFS, INDICES, Cutoff
+from crosslevel.quality.early_late import EarlyLate, early_late
 from crosslevel.quality.imputations import Imputations
 from crosslevel.quality.impute import impute
-from crosslevel.quality.early_late import EarlyLate, early_late
 from crosslevel.quality.mcar import McarTest, mcar
 from crosslevel.quality.missingness import Missingness, missingness
 from crosslevel.quality.nested import NestedTest
@@ -21,8 +21,8 @@ __all__ = [
     "INDICES",
     "Careless",
     "Cutoff",
-    "Imputations",
     "EarlyLate",
+    "Imputations",
     "McarTest",
     "Missingness",
     "NestedTest",
@@ -36,8 +36,8 @@ __all__ = [
     "calibrate",
     "careless",
     "design",
-    "impute",
     "early_late",
+    "impute",
     "mcar",
     "missingness",
     "nonresponse",
