@@ -16,7 +16,7 @@ from crosslevel.multilevel.design import INTERCEPT, Design
 from crosslevel.multilevel.df import Fixed, Reference, unit_rows
 from crosslevel.multilevel.glm import Solution, log_likelihood, solve
 from crosslevel.multilevel.likelihood_intervals import profile
-from crosslevel.multilevel.regression_means import predicted, slopes
+from crosslevel.multilevel.regression_means import on_all_rows, predicted, slopes
 from crosslevel.multilevel.sandwich import CR, Clusters, Covariance, covariance
 from crosslevel.multilevel.tables import coefficient_table, joint_table, quantile
 
@@ -255,12 +255,12 @@ class RegressionFit:
 
         hat (leverage), studentised (residual in units of its own standard error without the row),
         cooks_distance; missing where the row was dropped.
+        Rows without a cluster are not among them.
         """
         s, design = self.solution, self.design
         columns = {str(design.formula.response): s.y, "fitted": s.mu, "residual": s.y - s.mu}
         columns |= influence_rows(s)
-        index = design.index if design.kept is None else design.index[design.kept]
-        return pd.DataFrame(columns, index=index).reindex(design.index)
+        return on_all_rows(pd.DataFrame(columns), design)
 
     def predict(
         self, data: pd.DataFrame | None = None, *, conf_level: float = 0.95

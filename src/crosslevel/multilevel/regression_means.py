@@ -10,6 +10,7 @@ import pandas as pd
 from crosslevel.errors import ModelError
 from crosslevel.frames import require_columns
 from crosslevel.multilevel.coding import numbers
+from crosslevel.multilevel.design import Design
 from crosslevel.multilevel.prediction import predictors
 from crosslevel.multilevel.tables import coefficient_table, quantile
 
@@ -21,11 +22,9 @@ def predicted(fit: RegressionFit, data: pd.DataFrame | None, *, conf_level: floa
     """Return the fitted mean of rows with its interval, made on the linear predictor."""
     design, s, reference = fit.design, fit.solution, fit.reference()
     kept = [design.names.index(name) for name in fit.names]
-    if data is None:
-        index = design.index if design.kept is None else design.index[design.kept]
-        X, eta = s.X, s.eta
-    else:
-        index, X = data.index, predictors(design, data)[kept]
+    X, eta = s.X, s.eta
+    if data is not None:
+        X = predictors(design, data)[kept]
         eta = s.beta @ X
         if "offset" in design.columns:
             require_columns(data, [design.columns["offset"]], error=ModelError)
@@ -40,8 +39,15 @@ def predicted(fit: RegressionFit, data: pd.DataFrame | None, *, conf_level: floa
         "conf_low": h(eta - half),
         "conf_high": h(eta + half),
     }
-    made = pd.DataFrame(columns, index=index)
-    return made if data is not None else made.reindex(design.index)
+    made = pd.DataFrame(columns)
+    return made.set_axis(data.index) if data is not None else on_all_rows(made, design)
+
+
+def on_all_rows(made: pd.DataFrame, design: Design) -> pd.DataFrame:
+    """Return a frame of the rows analysed as one of all rows, missing where they were dropped."""
+    if design.kept is not None:
+        made = made.set_axis(np.flatnonzero(design.kept)).reindex(range(len(design.kept)))
+    return made.set_axis(design.index)
 
 
 def slopes(fit: RegressionFit, *, conf_level: float) -> pd.DataFrame:

@@ -111,7 +111,11 @@ class Nonresponse:
         return float(np.sqrt(self.spread.adjusted)) / self.propensities.mean
 
     def tidy(self) -> pd.DataFrame:
-        """Return the standard columns for response_rate, r_indicator and r_indicator_unadjusted."""
+        """Return the standard columns, one row per indicator.
+
+        response_rate, r_indicator, r_indicator_unadjusted (with the bias of small samples) and
+        largest_bias.
+        """
         reach = float(norm.ppf(0.5 + 0.5 * self.conf_level))
         low, high = self.spread.r_interval(reach)
         error = self.spread.r_std_error

@@ -109,6 +109,10 @@ def test_clustered_errors_equal_clubsandwich(name: str) -> None:
     _close(table["std_error"], expected["CR2_se"], tolerance["CR2"]["rtol"])
     _close(table["df"], expected["CR2_df"], tolerance["CR2"]["df_rtol"])
     _close(table["p_value"], expected["CR2_p"], tolerance["CR2"]["df_rtol"])
+    theirs = expected["wald_HTZ_coef2_3"]
+    joint = fit.with_vcov("CR2").joint_test(fit.names[1:3]).iloc[0]
+    found = joint[["statistic", "df", "df_denominator", "p_value"]].astype(float)
+    _close(found, list(theirs.values()), tolerance["CR2"]["df_rtol"])
 
 
 @pytest.mark.parametrize("name", GENERAL)
@@ -262,6 +266,15 @@ def test_missing_rows_aliased_terms_and_repr(frame: pd.DataFrame) -> None:
         regress("z ~ x", frame, missing="raise")
 
 
+def test_an_index_with_repeated_labels(frame: pd.DataFrame) -> None:
+    frame.loc[3, "x"] = np.nan
+    again = frame.set_axis(["a", "b"] * 40)
+    fit = regress("z ~ x", again)
+    for table in (fit.augment(), fit.predict()):
+        assert table.index.tolist() == ["a", "b"] * 40
+        assert table.iloc[:, 0].isna().to_numpy().nonzero()[0].tolist() == [3]
+
+
 def test_perfect_separation_names_the_column(frame: pd.DataFrame) -> None:
     frame["split"] = np.where(frame["y"] == 1, 1.0, -1.0)
     with pytest.raises(ModelError, match="Perfect separation: 'split' tells outcomes apart"):
@@ -356,6 +369,19 @@ def test_joint_test_of_one_term_is_its_t_test(frame: pd.DataFrame) -> None:
     one = fit.joint_test(["x"]).iloc[0]
     assert one["p_value"] == pytest.approx(fit.tidy()["p_value"][1], rel=1e-10)
     assert one["statistic"] == pytest.approx(fit.tidy()["statistic"][1] ** 2)
+
+
+def test_rows_in_another_order_and_repeated_rows(frame: pd.DataFrame) -> None:
+    """Order and labels of groups do not matter; a weight of two is the row twice (binomial)."""
+    fit = regress("y ~ x + sex", frame, family="binomial", cluster="unit").with_vcov("CR2")
+    order = np.random.default_rng(1).permutation(80)
+    turned = frame.iloc[order].assign(unit=lambda d: "u" + (9 - d["unit"]).astype(str))
+    again = regress("y ~ x + sex", turned, family="binomial", cluster="unit").with_vcov("CR2")
+    pd.testing.assert_frame_equal(fit.tidy(), again.tidy(), rtol=1e-8)
+    twice = regress("y ~ x + sex", frame.assign(w=2.0), family="binomial", weights="w")
+    rows = regress("y ~ x + sex", pd.concat([frame, frame]), family="binomial")
+    np.testing.assert_allclose(twice.vcov(), rows.vcov(), rtol=1e-8)
+    assert twice.log_likelihood == pytest.approx(rows.log_likelihood)
 
 
 def test_generalised_variance_inflation_of_a_category(frame: pd.DataFrame) -> None:

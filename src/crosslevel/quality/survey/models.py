@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -127,8 +129,7 @@ def t_test(design: SurveyDesign, outcome: str, *, group: str) -> SurveyEstimates
 
 
 def _on(design: SurveyDesign, data: pd.DataFrame) -> SurveyDesign:
-    from dataclasses import replace
-
+    """Return the design with other columns."""
     return replace(design, data=data.set_axis(design.data.index, axis=0))
 
 

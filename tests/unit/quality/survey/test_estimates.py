@@ -218,6 +218,27 @@ def test_equal_weights_of_a_simple_sample_are_the_textbook() -> None:
     assert made.df.tolist() == [39.0]
 
 
+def test_order_of_rows_labels_and_a_common_factor_change_nothing() -> None:
+    frame = _clusters().data
+    order = np.random.default_rng(4).permutation(len(frame))
+    turned = frame.iloc[order].assign(
+        stype=lambda d: d["stype"].astype("str") + "!", pw=lambda d: 3.0 * d["pw"]
+    )
+    plain, other = (
+        quality.design(d, weights="pw", strata="stype", cluster="dnum", nest=True)
+        for d in (frame, turned)
+    )
+    for made in (plain, other):
+        assert made.degrees_of_freedom == 159
+    one, two = (survey.mean(d, ["api00", "enroll"]) for d in (plain, other))
+    np.testing.assert_allclose(two.covariance, one.covariance, rtol=1e-10)
+    one, two = (survey.regress("api00 ~ ell", d) for d in (plain, other))
+    np.testing.assert_allclose(two.covariance, one.covariance, rtol=1e-8)
+    assert survey.chi_square(plain, "awards", "stype").p_value == pytest.approx(
+        survey.chi_square(other, "awards", "stype").p_value
+    )
+
+
 def test_words() -> None:
     design = _strata()
     assert repr(design).startswith(
