@@ -12,6 +12,7 @@ from crosslevel.quality.missingness import Missingness, missingness
 from crosslevel.quality.nested import NestedTest
 from crosslevel.quality.nonresponse import Nonresponse, ResponseWeights, nonresponse
 from crosslevel.quality.pooling import Pooled, pool
+from crosslevel.quality.report import QualityReport, report
 from crosslevel.quality.respondents import Careless
 from crosslevel.quality.survey import SurveyDesign, design
 from crosslevel.quality.weighting import Weighting, WeightsWarning
@@ -28,6 +29,7 @@ __all__ = [
     "NestedTest",
     "Nonresponse",
     "Pooled",
+    "QualityReport",
     "ResponseWeights",
     "SurveyDesign",
     "UnavailableIndexWarning",
@@ -44,5 +46,6 @@ __all__ = [
     "pool",
     "poststratify",
     "rake",
+    "report",
     "survey",
 ]

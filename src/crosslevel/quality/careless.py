@@ -38,6 +38,7 @@ from crosslevel.quality.indices import (
 )
 from crosslevel.quality.respondents import Careless
 
+STEADY = 10  # scales or pairs from which the default cut-off of a correlation is applied
 SINGULAR = 1e-10  # smallest eigenvalue of the correlations taken as more than none
 
 
@@ -88,7 +89,8 @@ def careless(
     synonym_r
         Item pairs correlated at or above it are synonyms, at or below minus it antonyms.
     cutoffs
-        Index -> `Cutoff` in place of the default, or None for no flag.
+        Index -> `Cutoff` in place of the default, or None for no flag. The defaults of even_odd,
+        synonyms and antonyms need ten scales or pairs; with fewer, only a cut-off given here flags.
     exclude_at
         Number of flags from which a respondent is proposed for exclusion.
 
@@ -117,7 +119,7 @@ def careless(
     mahalanobis: (x - m)' S^-1 (x - m) with m, S from the respondents who answered every item; a
     respondent with gaps is judged on the answered items, with as many degrees of freedom.
     person_total: correlation with the item means. even_odd: -2r / (1 + r), at most 1, of odd and
-    even half-scale means (the sign of R careless 1.2); with few scales it is mostly noise.
+    even half-scale means (the sign of R careless 1.2).
     synonyms, antonyms: within-person correlation over item pairs, the earlier item first. Gaps
     leave a pair, a half or a scale out; correlations need three points. A respondent without
     answers has nan and no flag.
@@ -152,9 +154,11 @@ def careless(
         check_times(items, times, page_items, anonymised)
         made |= _speed(times, dict(page_items or {}))
     table = pd.DataFrame({name: made[name] for name in INDICES if name in made}, index=items.index)
+    unflagged = _too_noisy(table, columns, pairs, cutoffs or {})
     return Careless(
         table=table,
-        cutoffs={name: rule for name, rule in rules.items() if name in table},
+        cutoffs={n: rule for n, rule in rules.items() if n in table and n not in unflagged},
+        unflagged=unflagged,
         exclude_at=exclude_at,
         n_items=asked.shape[1],
         empty=pd.Series(given.count == 0, index=items.index, name="empty"),
@@ -239,6 +243,23 @@ def _of_scales(
         why = f"{len(several)} scale(s) have two items or more; at least {FEWEST} are needed"
         return made, {"even_odd": why}
     return {**made, "even_odd": even_odd(values, several)}, {}
+
+
+def _too_noisy(
+    table: pd.DataFrame,
+    columns: Sequence[Sequence[int]],
+    pairs: pd.DataFrame,
+    cutoffs: Mapping[str, Cutoff | None],
+) -> dict[str, str]:
+    """Return the correlations over few points, which flag by chance unless the caller insists."""
+    points = {"even_odd": (sum(len(own) > 1 for own in columns), "scales")}
+    for kind in ("synonyms", "antonyms"):
+        points[kind] = (int((pairs["kind"] == kind).sum()), "item pairs")
+    return {
+        name: f"it rests on {n} {what}; with fewer than {STEADY} chance alone raises flags"
+        for name, (n, what) in points.items()
+        if name in table and n < STEADY and name not in cutoffs
+    }
 
 
 def _instructed(items: pd.DataFrame, wanted: Mapping[str, float]) -> Floats:

@@ -33,6 +33,8 @@ class Careless:
         The item pairs behind synonyms and antonyms: kind, first, second, r.
     unavailable
         Index -> why it is not in the table.
+    unflagged
+        Index -> why it is in the table and its default cut-off was not applied.
     """
 
     table: pd.DataFrame
@@ -42,6 +44,7 @@ class Careless:
     empty: pd.Series
     pairs: pd.DataFrame
     unavailable: Mapping[str, str]
+    unflagged: Mapping[str, str]
 
     @property
     def flags(self) -> pd.DataFrame:
@@ -174,6 +177,7 @@ class Careless:
             f"(proposed for exclusion), {int(self.empty.sum())} answered nothing",
         ]
         lines += [f"  not computed: {name} ({why})" for name, why in self.unavailable.items()]
+        lines += [f"  without a flag: {name} ({why})" for name, why in self.unflagged.items()]
         return "\n".join(lines)
 
 

@@ -260,6 +260,20 @@ def test_few_scales_and_few_pairs_are_said():
     assert one["inter_item_sd"] == "no scale has two items"
 
 
+def test_correlations_over_few_points_flag_only_when_asked():
+    """Even-odd consistency over three scales used to flag 30 % of the bfi's respondents."""
+    scales = {"a": ["q1", "q2"], "b": ["q3", "q4"], "c": ["q5", "q6"]}
+    items = _random(200, 6)
+    found = careless(items, scales=scales)
+    assert "even_odd" in found.table and "even_odd" not in found.flags
+    assert "rests on 3 scales; with fewer than 10" in found.unflagged["even_odd"]
+    assert "without a flag: even_odd" in repr(found)
+    mine = Cutoff(">", 0.5, "our pilot")
+    assert "even_odd" in careless(items, scales=scales, cutoffs={"even_odd": mine}).flags
+    ten = {f"s{i}": [f"q{2 * i + 1}", f"q{2 * i + 2}"] for i in range(10)}
+    assert "even_odd" in careless(_random(200, 20), scales=ten).flags
+
+
 ITEMS = _random(30, 6)
 TIMES = pd.DataFrame({"p": 9.0}, index=ITEMS.index)
 REFUSED = [
