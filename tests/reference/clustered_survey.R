@@ -35,6 +35,18 @@ add("clusters", "svydesign(id=~dnum, strata=~stype, weights=~pw, fpc=~units, nes
                 control = glm.control(epsilon = 1e-14, maxit = 100))),
   quantile = as.numeric(svyquantile(~api00, few, 0.5)[[1]])), rtol = 1e-7)
 
+d$row <- seq_len(nrow(d))
+taken <- ave(d$row, d$stype, d$dnum, FUN = length)
+d$schools <- ifelse(taken == 1, 1, 3 * taken)
+twice <- svydesign(id = ~dnum + row, strata = ~stype, weights = ~pw, fpc = ~units + schools, data = d,
+                   nest = TRUE)
+add("two_stages", "svydesign(id=~dnum+row, strata=~stype, weights=~pw, fpc=~units+schools, nest=TRUE)", list(
+  mean = both(svymean(~api00 + enroll, twice)), total = both(svytotal(~enroll, twice)),
+  domain = both(svymean(~api00, subset(twice, meals > 60))),
+  linear = both(svyglm(api00 ~ ell, twice)),
+  post = both(svymean(~api00, postStratify(twice, ~awards, data.frame(awards = c("No", "Yes"),
+                                                                      Freq = c(2027, 4167)))))))
+
 d$own <- as.character(d$stype)
 d$own[1] <- "alone"
 lonely <- list()

@@ -30,7 +30,7 @@ from crosslevel.quality.response_rates import (
     responses,
     shown,
 )
-from crosslevel.quality.survey.designing import positive
+from crosslevel.quality.survey.sampling import positive
 
 Floats = npt.NDArray[np.float64]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,11 +10,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from crosslevel.errors import MeasurementError, Problem
-from crosslevel.frames import group_codes, require_columns
+from crosslevel.frames import require_columns
+from crosslevel.quality.survey.estimates import listed
 from crosslevel.quality.survey.linearised import LONELY, Strata, covariance
+from crosslevel.quality.survey.sampling import positive, stages
 
 Floats = npt.NDArray[np.float64]
-Codes = npt.NDArray[np.intp]
 Rows = npt.NDArray[np.bool_]
 Estimator = Callable[[Floats], Floats]
 
@@ -54,6 +55,8 @@ class SurveyDesign:
         (n,) how many people of the population each person stands for.
     strata
         Primary sampling units, their strata and sampling fractions.
+    inner
+        The same for the stages after the first.
     inside
         (n,) people of the domain that is described; the design counts the others too.
     jackknife
@@ -66,6 +69,7 @@ class SurveyDesign:
     inside: Rows
     projections: tuple[Projection, ...] = ()
     jackknife: bool = False
+    inner: tuple[Strata, ...] = ()
 
     @property
     def n(self) -> int:
@@ -158,7 +162,10 @@ class SurveyDesign:
             return self._jackknifed(estimate)
         for projection in self.projections:
             influence = projection.residual(influence)
-        return covariance(influence, self.strata)
+        made = covariance(influence, self.strata)
+        for stage in self.inner:
+            made = made + covariance(influence, stage)
+        return made
 
     def _jackknifed(self, estimate: Estimator) -> Floats:
         """Return sum_r (n_h - 1) / n_h (1 - f_h) (t_r - t.)(t_r - t.)' over units left out."""
@@ -190,8 +197,8 @@ def design(
     *,
     weights: str | None,
     strata: str | None = None,
-    cluster: str | None = None,
-    fpc: str | None = None,
+    cluster: str | Sequence[str] | None = None,
+    fpc: str | Sequence[str] | None = None,
     nest: bool = False,
     lonely: str = "refuse",
 ) -> SurveyDesign:
@@ -199,7 +206,7 @@ def design(
 
     Use it before anything is said about a population: estimates then weigh people by what they
     stand for, and standard errors know strata and clusters. Units are taken as drawn independently
-    within strata (with several stages, the first decides: ultimate clusters).
+    within strata; without `fpc` only the first stage matters (ultimate clusters).
 
     Parameters
     ----------
@@ -211,15 +218,18 @@ def design(
         Column of strata; None for none.
     cluster
         Column of primary sampling units, such as the hospital; None when people were drawn singly.
+        With several stages, one column for each, the outermost first.
     fpc
         Column, constant in a stratum, with the number of sampling units in the population of the
-        stratum, or (all values up to 1) the fraction sampled; None when that is small.
+        stratum, or (all values up to 1) the fraction sampled; None when that is small. With several
+        stages, one column for each: units in the stratum, then units in the cluster.
     nest
         Whether cluster names start anew in each stratum; otherwise one in two strata is an error.
     lonely
         What a stratum with a single sampling unit does: `"refuse"`; `"remove"`, it adds nothing to
         the variance; `"adjust"`, it is compared with the mean of all units (careful); `"average"`,
-        it adds what the others add on average. A stratum that was taken whole is never lonely.
+        it adds what the others add on average (later stages: as "remove"). A stratum that was taken
+        whole is never lonely.
 
     Returns
     -------
@@ -243,7 +253,13 @@ def design(
     """
     if lonely not in LONELY:
         raise MeasurementError(f"`lonely` must be {', '.join(map(repr, LONELY))}, got {lonely!r}.")
-    named = [c for c in (weights, strata, cluster, fpc) if c is not None]
+    clusters = [] if cluster is None else listed(cluster)
+    fpcs = [] if fpc is None else listed(fpc)
+    if fpcs and len(fpcs) != max(len(clusters), 1):
+        raise MeasurementError(
+            f"Each stage has a population: {max(len(clusters), 1)} stage(s), {len(fpcs)} in `fpc`."
+        )
+    named = [c for c in (weights, strata, *clusters, *fpcs) if c is not None]
     require_columns(data, named, error=MeasurementError)
     if not len(data):
         raise MeasurementError("The data have no rows; there is nobody to weigh.")
@@ -255,109 +271,6 @@ def design(
     if gaps:
         raise MeasurementError("A design needs its columns on every row.", gaps)
     w = np.ones(len(data)) if weights is None else positive(data[weights])
-    made = _strata(data, strata, cluster, nest=nest)
-    sampled = _fraction(data, fpc, made, strata or "the file")
-    final = replace(made, fraction=sampled, lonely=lonely)
-    _refuse_lonely(final)
-    frozen = data.copy()
-    return SurveyDesign(frozen, w, final, np.ones(len(data), dtype=np.bool_))
-
-
-def positive(column: pd.Series) -> Floats:
-    """Return weights as numbers, refusing what is not positive."""
-    if not pd.api.types.is_numeric_dtype(column):
-        raise MeasurementError(f"Weights '{column.name}' must be numbers, got {column.dtype}.")
-    w = column.to_numpy(dtype=np.float64)
-    bad = ~(np.isfinite(w) & (w > 0))
-    if bad.any():
-        at = int(np.flatnonzero(bad)[0])
-        raise MeasurementError(
-            f"Weights must be positive; '{column.name}' has {int(bad.sum())} that are not, the "
-            f"first {w[at]:g} in row {at + 1}. Leave out who was not asked; a weight of zero is "
-            "nobody."
-        )
-    return w
-
-
-def _strata(data: pd.DataFrame, strata: str | None, cluster: str | None, *, nest: bool) -> Strata:
-    """Return sampling units and their strata; fractions come later."""
-    n = len(data)
-    codes, names = np.zeros(n, dtype=np.intp), ["all"]
-    if strata is not None:
-        codes, names = group_codes(data[strata])
-    if cluster is None:
-        unit, labels = np.arange(n, dtype=np.intp), None
-    else:
-        unit, labels = group_codes(data[cluster])
-        if nest:
-            unit = pd.factorize(codes * len(labels) + unit)[0].astype(np.intp)
-        else:
-            _refuse_crossed(codes, unit, names, labels)
-    stratum = np.zeros(int(unit.max()) + 1, dtype=np.intp)
-    stratum[unit] = codes
-    size = np.bincount(stratum, minlength=len(names)).astype(np.float64)
-    return Strata(tuple(names), unit, stratum, size, np.zeros(len(names)))
-
-
-def _refuse_crossed(strata: Codes, unit: Codes, names: list[str], labels: list[str]) -> None:
-    """Refuse a cluster that lies in two strata."""
-    pairs = pd.DataFrame({"unit": unit, "stratum": strata}).drop_duplicates()
-    counts = pairs["unit"].value_counts()
-    problems = [
-        Problem(
-            f"cluster '{labels[int(u)]}'",
-            "is in strata "
-            + ", ".join(f"'{names[s]}'" for s in pairs.loc[pairs["unit"] == u, "stratum"])
-            + ".",
-        )
-        for u in sorted(counts[counts > 1].index)
-    ]
-    if problems:
-        raise MeasurementError(
-            "A cluster lies in one stratum. If names start anew in each stratum, say nest=True.",
-            problems,
-        )
-
-
-def _fraction(data: pd.DataFrame, fpc: str | None, made: Strata, strata: str) -> Floats:
-    """Return the sampled fraction of each stratum."""
-    if fpc is None:
-        return np.zeros(made.number)
-    given = positive(data[fpc])
-    codes = made.stratum[made.unit]
-    first = np.zeros(made.number)
-    first[codes] = given
-    differing = [made.names[k] for k in np.unique(codes[given != first[codes]])]
-    if differing:
-        shown = ", ".join(f"'{name}'" for name in differing[:5])
-        raise MeasurementError(
-            f"'{fpc}' must be one number in each stratum of {strata}; it differs within {shown}."
-        )
-    if (first <= 1.0).all():
-        return first
-    problems = [
-        Problem(f"stratum '{name}'", f"{int(n)} sampled of {N:g}.")
-        for name, n, N in zip(made.names, made.size, first, strict=True)
-        if n > N
-    ]
-    if problems:
-        raise MeasurementError(
-            f"'{fpc}' must be the number of sampling units in the population, at least those "
-            "sampled (or, in all strata, a fraction up to 1).",
-            problems,
-        )
-    return np.asarray(made.size / first)
-
-
-def _refuse_lonely(strata: Strata) -> None:
-    """Refuse strata with one sampling unit, unless something was said about them."""
-    alone = np.flatnonzero(strata.alone)
-    if strata.lonely == "refuse" and len(alone):
-        problems = [
-            Problem(f"stratum '{strata.names[k]}'", "has one sampling unit.") for k in alone
-        ]
-        raise MeasurementError(
-            "Variances within a stratum need two sampling units. Merge the stratum with one like "
-            "it, or choose lonely='adjust', 'average' or 'remove'.",
-            problems,
-        )
+    first, *rest = stages(data, strata, clusters, fpcs, nest=nest, lonely=lonely)
+    everyone = np.ones(len(data), dtype=np.bool_)
+    return SurveyDesign(data.copy(), w, first, everyone, inner=tuple(rest))

@@ -3,6 +3,7 @@
     V = sum_h (1 - f_h) n_h / (n_h - 1) sum_i (z_hi - z_h.)(z_hi - z_h.)'
 
 with z_hi the sum of a unit's weighted contributions, n_h units in stratum h, f_h of them sampled.
+A second stage adds f_h times the same within each unit, and so on.
 """
 
 from __future__ import annotations
@@ -18,14 +19,19 @@ LONELY = ("refuse", "remove", "adjust", "average")
 
 @dataclass(frozen=True, slots=True)
 class Strata:
-    """names (H,); unit (n,) of each person; stratum (C,) of each unit; size and fraction (H,)."""
+    """names (H,); unit (n,) of each person; stratum (C,) of each unit; size and fraction (H,).
+
+    scale (H,) is the share of its variance that a stratum adds: one at the first stage, the
+    fraction taken by the stages before at later ones.
+    """
 
     names: tuple[str, ...]
     unit: npt.NDArray[np.intp]
     stratum: npt.NDArray[np.intp]
     size: Floats
     fraction: Floats
-    lonely: str = "refuse"
+    lonely: str
+    scale: Floats
 
     @property
     def number(self) -> int:
@@ -62,6 +68,7 @@ def covariance(influence: Floats, strata: Strata) -> Floats:
         on = alone[strata.stratum]
         apart[on] = total[on] - total.mean(axis=0)
         scale = np.where(alone, 1.0 - strata.fraction, scale)
+    scale = scale * strata.scale
     made = (apart * scale[strata.stratum][:, None]).T @ apart
     if strata.lonely == "average" and alone.any():
         made = made * strata.number / (strata.number - alone.sum())

@@ -156,6 +156,30 @@ def test_clusters_domains_and_models_equal_r() -> None:
     _close(share[["estimate", "conf_low", "conf_high"]], expected["share"], rtol)
 
 
+def test_two_stages_equal_r() -> None:
+    entry = entries("clustered_survey")["two_stages"]
+    expected, rtol = entry.values, entry.tolerance["default"]["rtol"]
+    frame = _clusters().data.assign(row=range(200))
+    taken = frame.groupby(["stype", "dnum"], observed=True)["row"].transform("size")
+    frame["schools"] = np.where(taken == 1, 1, 3 * taken).astype(float)
+    options = {"weights": "pw", "strata": "stype", "cluster": ["dnum", "row"], "nest": True}
+    design = quality.design(frame, fpc=["units", "schools"], **options)
+    _both(survey.mean(design, ["api00", "enroll"]), expected["mean"], rtol)
+    _both(survey.total(design, "enroll"), expected["total"], rtol)
+    few = design.domain(frame["meals"] > 60)
+    _both(survey.mean(few, "api00"), expected["domain"], rtol)
+    _both(survey.regress("api00 ~ ell", design), expected["linear"], rtol)
+    post = quality.poststratify(design, "awards", {"No": 2027, "Yes": 4167}).design
+    _both(survey.mean(post, "api00"), expected["post"], rtol)
+    open_ended = survey.mean(quality.design(frame, **options), "api00")
+    assert open_ended.std_error == pytest.approx(survey.mean(_clusters(None), "api00").std_error)
+    with pytest.raises(MeasurementError, match=r"2 stage\(s\), 1 in `fpc`"):
+        quality.design(frame, fpc="units", **options)
+    alone = frame.assign(schools=frame["schools"] + 1)
+    with pytest.raises(MeasurementError, match="stratum '.*': has one sampling unit"):
+        quality.design(alone, fpc=["units", "schools"], **options)
+
+
 def test_jackknife_of_clusters_equals_r() -> None:
     entry = entries("clustered_survey")["clusters"]
     expected, rtol = entry.values, entry.tolerance["default"]["rtol"]
