@@ -65,13 +65,13 @@ def stages(
         names = pd.Series(data[clusters[k - 1]].astype("string").to_numpy())
         named = names.groupby(outer.unit).first()
         inner = Strata(
-            tuple(str(name) for name in named),
-            unit,
-            stratum,
-            size,
-            np.zeros(outer.units),
-            "refuse" if lonely == "refuse" else "remove",
-            (outer.scale * outer.fraction)[outer.stratum],
+            names=tuple(str(name) for name in named),
+            unit=unit,
+            stratum=stratum,
+            size=size,
+            fraction=np.zeros(outer.units),
+            lonely="refuse" if lonely == "refuse" else "remove",
+            scale=(outer.scale * outer.fraction)[outer.stratum],
         )
         known = fpcs[k] if k < len(fpcs) else None
         made.append(replace(inner, fraction=_fraction(data, known, inner, f"'{clusters[k - 1]}'")))
@@ -97,8 +97,15 @@ def _strata(data: pd.DataFrame, strata: str | None, cluster: str | None, *, nest
     stratum = np.zeros(int(unit.max()) + 1, dtype=np.intp)
     stratum[unit] = codes
     size = np.bincount(stratum, minlength=len(names)).astype(np.float64)
+    H = len(names)
     return Strata(
-        tuple(names), unit, stratum, size, np.zeros(len(names)), "refuse", np.ones(len(names))
+        names=tuple(names),
+        unit=unit,
+        stratum=stratum,
+        size=size,
+        fraction=np.zeros(H),
+        lonely="refuse",
+        scale=np.ones(H),
     )
 
 

@@ -176,7 +176,7 @@ def test_two_stages_equal_r() -> None:
     with pytest.raises(MeasurementError, match=r"2 stage\(s\), 1 in `fpc`"):
         quality.design(frame, fpc="units", **options)
     alone = frame.assign(schools=frame["schools"] + 1)
-    with pytest.raises(MeasurementError, match="stratum '.*': has one sampling unit"):
+    with pytest.raises(MeasurementError, match=r"stratum '.*': has one sampling unit"):
         quality.design(alone, fpc=["units", "schools"], **options)
 
 
