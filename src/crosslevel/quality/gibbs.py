@@ -120,7 +120,7 @@ def draw(
     s2 = 1.0
     if not latent:
         left = y - made.X @ centre
-        s2 = float(left @ left) / rng.chisquare(max(n - P, 1))
+        s2 = max(float(left @ left) / rng.chisquare(max(n - P, 1)), SMALLEST)
     beta = centre + np.sqrt(s2) * np.linalg.solve(root.T, rng.standard_normal(P))
     nothing = np.zeros((made.rows.J, 0))
     return Draw(beta, nothing, centre, nothing, replace(state, s2=s2))
@@ -152,7 +152,7 @@ def _with_units(
     u = mean + np.sqrt(s2) * np.einsum("jab,jb->ja", np.linalg.cholesky(M), noise)
     if not latent:
         left = y - made.X @ beta - np.einsum("iq,iq->i", made.Z, u[made.rows.codes])
-        s2 = float(left @ left) / rng.chisquare(len(y))
+        s2 = max(float(left @ left) / rng.chisquare(len(y)), SMALLEST)
     if q > 1:
         Psi, a = _covariance(u[made.rows.present], a, rng)
     return Draw(beta, u, centre, middle, State(s2, Psi, a))

@@ -43,7 +43,8 @@ def impute(
     data
         (n_rows, n_columns) one row per respondent. Not changed.
     groups
-        Column of units; no row may lack one. None for rows that share nothing.
+        Column of units; no row may lack one. None for rows that share nothing. A third level with
+        few groups, such as hospitals, can stand among the variables as a category.
     variables
         Columns to impute or to impute from; all but `groups` when None. Leave identifiers out.
     levels
@@ -74,12 +75,14 @@ def impute(
     ------
     ModelError
         When nothing is missing; for a variable never known or constant, rows without a unit, text
-        with many values, more predictors than rows to learn from.
+        with many values, more predictors than rows to learn from, and variables that determine each
+        other (a score and its items: impute the items, then score each data set).
 
     Warns
     -----
     NotConvergedWarning
-        When the chains have not mixed; `Imputations.convergence()` says for what.
+        When five chains or more of ten iterations or more have not mixed;
+        `Imputations.convergence()` says for what.
 
     Notes
     -----
@@ -139,7 +142,7 @@ def _warn(found: Imputations) -> None:
     """Name the variables whose imputed values differ between chains more than within them."""
     table = found.convergence()
     stuck = table[table["quantity"].isin(["mean", "sd"]) & (table["rhat"] > STUCK)]
-    if len(stuck) and found.trace["iteration"].max() >= 10:
+    if len(stuck) and found.m >= 5 and found.trace["iteration"].max() >= 10:
         names = ", ".join(f"'{name}'" for name in dict.fromkeys(stuck["variable"]))
         warnings.warn(
             f"The chains of {names} have not mixed (rhat up to {stuck['rhat'].max():.2f}). Raise "

@@ -15,6 +15,7 @@ from crosslevel.quality.incomplete import Bools, Codes, Floats
 METHODS = ("normal", "pmm", "probit")
 ROW, UNIT = "row", "unit"
 MOST_CATEGORIES = 20
+DETERMINED = 1e-9  # smallest eigenvalue of correlations taken as none
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,7 @@ def plan(data: pd.DataFrame, groups: str | None, wishes: Wishes) -> Plan:
         raise ModelError("Nothing is missing in these variables, so there is nothing to impute.")
     _check_slopes(made, J, wishes.slopes)
     _check_room(made, J)
+    _check_determined(made, codes)
     return Plan(made, order, codes, J, tuple(wishes.slopes))
 
 
@@ -319,6 +321,31 @@ def _check_slopes(made: Mapping[str, Variable], J: int, slopes: Sequence[str]) -
     ]
     if problems:
         raise ModelError("The slopes cannot be used.", problems)
+
+
+def _check_determined(made: Mapping[str, Variable], codes: Codes) -> None:
+    """Refuse incomplete variables that are exact sums of each other: no chain leaves its start."""
+    numbers = [v for v in made.values() if len(v.categories) <= 2]
+    if len(numbers) < 2:
+        return
+    columns = [v.in_own_units()[codes if v.level == UNIT else slice(None)] for v in numbers]
+    values = np.column_stack(columns)
+    values = values[~np.isnan(values).any(axis=1)]
+    varies = np.ptp(values, axis=0) > 0 if len(values) else np.zeros(len(numbers), dtype=bool)
+    numbers = [v for v, keep in zip(numbers, varies, strict=True) if keep]
+    if len(numbers) < 2 or len(values) <= len(numbers) + 1:
+        return
+    eigenvalues, vectors = np.linalg.eigh(np.corrcoef(values[:, varies], rowvar=False))
+    tied = {
+        v.name: v for v, weight in zip(numbers, vectors[:, 0], strict=True) if abs(weight) > 1e-5
+    }
+    circular = [v for v in tied.values() if v.method and set(tied) <= {v.name, *v.predictors}]
+    if eigenvalues[0] < DETERMINED and len(circular) > 1:
+        listed = ", ".join(f"'{name}'" for name in tied)
+        raise ModelError(
+            f"These variables determine each other: {listed}. Leave one out; a score is best made "
+            "from its items in each imputed data set."
+        )
 
 
 def _check_room(made: Mapping[str, Variable], J: int) -> None:

@@ -314,6 +314,43 @@ def test_refused(frame, given, message):
             impute(frame, **{"groups": "unit", "seed": 1, **given})
 
 
+def test_a_score_beside_its_items_is_refused():
+    """Its chains used to stay where they started, with a warning to raise the iterations."""
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame(rng.normal(size=(200, 2)), columns=["a", "b"])
+    frame = frame.mask(rng.random(frame.shape) < 0.1)
+    frame["score"] = frame.mean(axis=1, skipna=False)
+    with pytest.raises(ModelError, match="determine each other: 'a', 'b', 'score'"):
+        impute(frame, m=2, iterations=2, seed=1)
+    one_way = {"a": ["b"], "b": ["a"]}
+    made = impute(frame, predictors=one_way, methods={"score": "normal"}, m=2, iterations=2, seed=1)
+    first = made.complete(1)
+    np.testing.assert_allclose(first["score"], (first["a"] + first["b"]) / 2, atol=1e-4)
+
+
+def test_categories_alone():
+    frame = _two_level()[["unit", "kind", "woman"]]
+    three = pd.Series(np.arange(480) % 3, index=frame.index).map({0: "u", 1: "v", 2: "w"})
+    made = impute(frame.assign(woman=three), groups="unit", m=2, iterations=2, seed=1)
+    assert made.complete(1)["kind"].notna().all()
+
+
+def test_categories_of_units_and_units_that_know_nothing():
+    frame = _two_level()[["unit", "x", "y"]]
+    means = frame.groupby("unit")["y"].mean()
+    place = pd.Series(np.where(means > means.median(), "town", "rural"), index=means.index)
+    frame["place"] = frame["unit"].map(place.drop(["u03", "u11"]).to_dict())
+    frame.loc[frame["unit"] == "u05", "x"] = np.nan
+    made = impute(frame, groups="unit", m=4, iterations=4, seed=2)
+    assert made.tidy().set_index("variable").loc["place", ["level", "missing"]].tolist() == [
+        "unit",
+        2,
+    ]
+    for one in made:
+        assert (one.groupby("unit")["place"].nunique() == 1).all()
+        assert one["x"].notna().all()
+
+
 def test_refused_afterwards(mixed):
     with pytest.raises(ModelError, match="1 to 4, none with number 5"):
         mixed.complete(5)
