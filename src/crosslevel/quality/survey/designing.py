@@ -174,7 +174,17 @@ class SurveyDesign:
         for unit in range(s.units):
             h = s.stratum[unit]
             factor = np.where(s.stratum[s.unit] == h, s.size[h] / (s.size[h] - 1.0), 1.0)
-            made.append(estimate(self.weights * np.where(s.unit == unit, 0.0, factor)))
+            w = self.weights * np.where(s.unit == unit, 0.0, factor)
+            try:
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    made.append(estimate(w))
+            except np.linalg.LinAlgError:
+                made.append(np.array([np.nan]))
+            if not np.isfinite(made[-1]).all():
+                raise MeasurementError(
+                    "The jackknife cannot leave out one of the sampling units: the domain, or what "
+                    "a coefficient rests on, lies in it alone. Use linearised standard errors."
+                )
         values = np.array(made)
         scale = ((s.size - 1.0) / s.size * (1.0 - s.fraction))[s.stratum]
         apart = values - values[scale > 0].mean(axis=0)

@@ -222,10 +222,14 @@ def _estimated(
 
 
 def _simple(y: Floats, w: Floats, rows: Rows) -> Floats:
-    """Variance of a mean in a simple random sample of the same size without replacement."""
+    """Variance of a mean in a simple random sample of the same size without replacement.
+
+    With replacement when the weights do not sum to more than the people.
+    """
     w, n = w * rows, int(rows.sum())
     if n < 2:
         return np.full(y.shape[1], np.nan)
     centred = y - (w @ y) / w.sum()
     spread = n / (n - 1) * (w @ centred**2) / w.sum()
-    return np.asarray(spread * max(1.0 - n / w.sum(), 0.0) / n)
+    left = 1.0 - n / w.sum()
+    return np.asarray(spread * (left if left > 1e-9 else 1.0) / n)

@@ -240,6 +240,7 @@ def test_equal_weights_of_a_simple_sample_are_the_textbook() -> None:
     made = survey.mean(quality.design(pd.DataFrame({"y": y}), weights=None), "y")
     assert made.std_error[0] == pytest.approx(y.std(ddof=1) / np.sqrt(40))
     assert made.df.tolist() == [39.0]
+    assert made.design_effect[0] == pytest.approx(1.0)
 
 
 def test_order_of_rows_labels_and_a_common_factor_change_nothing() -> None:

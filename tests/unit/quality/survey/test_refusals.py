@@ -123,6 +123,16 @@ def test_models_and_tests_that_cannot_be(frame: pd.DataFrame) -> None:
             survey.chi_square(apart, "g", "h", statistic=statistic)
 
 
+def test_the_jackknife_needs_the_domain_in_two_units(frame: pd.DataFrame) -> None:
+    design = quality.design(frame, weights="w", cluster="c").with_jackknife()
+    with pytest.raises(MeasurementError, match="the domain, or what a coefficient rests on"):
+        survey.mean(design.domain(frame["c"] == "c1"), "y")
+    own = frame.assign(own=(frame["c"] == "c1").astype(float))
+    design = quality.design(own, weights="w", cluster="c").with_jackknife()
+    with pytest.raises(MeasurementError, match="lies in it alone"):
+        survey.regress("y ~ own", design)
+
+
 def test_mixtures_collapse_to_known_tails() -> None:
     equal = np.full(3, 1.7)
     assert mixture_sf(9.0, equal, np.inf) == pytest.approx(chi2.sf(9.0 / 1.7, 3), rel=1e-12)
