@@ -159,7 +159,8 @@ class RegressionFit:
         kind
             `"model"`; `"HC0"` to `"HC4"` for unequal variances (HC3 for small samples); `"HAC"` for
             rows in the order of time; `"CR0"`, `"CR1"`, `"CR1S"` (Stata's), `"CR2"` (few clusters),
-            `"CR3"` for rows in clusters.
+            `"CR3"` for rows in clusters; of a binomial or Poisson fit the last two take time with
+            the cube of the largest cluster.
         lags
             Of HAC: how many rows apart disturbances may be related; floor(4 (n/100)^(2/9)) if None.
         adjust

@@ -10,10 +10,11 @@ from crosslevel.quality.impute import impute
 from crosslevel.quality.mcar import McarTest, mcar
 from crosslevel.quality.missingness import Missingness, missingness
 from crosslevel.quality.nested import NestedTest
-from crosslevel.quality.nonresponse import Nonresponse, ResponseWeights, nonresponse
+from crosslevel.quality.nonresponse import Nonresponse, nonresponse
 from crosslevel.quality.pooling import Pooled, pool
 from crosslevel.quality.report import QualityReport, report
 from crosslevel.quality.respondents import Careless
+from crosslevel.quality.response_weights import ResponseWeights
 from crosslevel.quality.survey import SurveyDesign, design
 from crosslevel.quality.weighting import Weighting, WeightsWarning
 

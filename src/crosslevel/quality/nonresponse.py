@@ -30,39 +30,10 @@ from crosslevel.quality.response_rates import (
     responses,
     shown,
 )
+from crosslevel.quality.response_weights import ResponseWeights, class_weights
 from crosslevel.quality.survey.sampling import positive
 
 Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class ResponseWeights:
-    """Weights of respondents that make up for who did not respond.
-
-    Attributes
-    ----------
-    method
-        "propensity" or "classes".
-    weights
-        One per respondent, with the index of the roster.
-    classes
-        Of "classes": class, invited, responded, rate; empty otherwise.
-    """
-
-    method: str
-    weights: pd.Series
-    classes: pd.DataFrame
-
-    @property
-    def effective_n(self) -> float:
-        """Kish's effective sample size."""
-        w = self.weights.to_numpy(dtype=float)
-        return float(w.sum() ** 2 / (w @ w))
-
-    @property
-    def design_effect(self) -> float:
-        """Kish's design effect, n / effective n."""
-        return len(self.weights) / self.effective_n
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -204,7 +175,7 @@ class Nonresponse:
         if method == "propensity":
             w, table = p.d / p.rho, pd.DataFrame()
         else:
-            w, table = _class_weights(p, there, classes)
+            w, table = class_weights(p, there, classes)
         made = pd.Series(w[there], index=self.index[there], name="weight")
         return ResponseWeights(method, made, table)
 
@@ -363,31 +334,6 @@ def _partials(p: Propensities, known: Sequence[Attribute]) -> pd.DataFrame:
             _add(one.name, level, first, second)
     columns = ["unconditional", "unconditional_se", "conditional", "conditional_se"]
     return pd.DataFrame(rows, columns=["variable", "level", *columns])
-
-
-def _class_weights(
-    p: Propensities, there: npt.NDArray[np.bool_], classes: int
-) -> tuple[Floats, pd.DataFrame]:
-    """Return weights by class of propensity, and the classes."""
-    if classes < 2:
-        raise MeasurementError(f"`classes` must be at least 2, got {classes}.")
-    cuts = np.unique(np.quantile(p.rho, np.linspace(0, 1, classes + 1)[1:-1]))
-    codes = np.unique(np.searchsorted(cuts, p.rho, side="left"), return_inverse=True)[1]
-    invited, answered = np.bincount(codes, weights=p.d), np.bincount(codes, weights=p.d * there)
-    if (answered == 0).any():
-        raise MeasurementError(
-            f"{int((answered == 0).sum())} of {len(invited)} propensity classes have no "
-            "respondent to take the others' place. Ask for fewer classes."
-        )
-    table = pd.DataFrame(
-        {
-            "class": np.arange(1, len(invited) + 1),
-            "invited": np.bincount(codes),
-            "responded": np.bincount(codes, weights=there).astype(int),
-            "rate": answered / invited,
-        }
-    )
-    return p.d * (invited / answered)[codes], table
 
 
 def _and(names: Sequence[str]) -> str:
