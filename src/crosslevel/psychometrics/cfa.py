@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from crosslevel.errors import MeasurementError, NotConvergedWarning, did_you_mean
+from crosslevel.errors import MeasurementError, NotConvergedWarning, Problem, did_you_mean
 from crosslevel.psychometrics.notices import HeywoodWarning, NotIdentifiedWarning
+from crosslevel.psychometrics.ordered_cfa import fit_ordered
 from crosslevel.psychometrics.sem.matrices import Moments
 from crosslevel.psychometrics.sem.maximum import Maximum, baseline, baseline_start, maximise
 from crosslevel.psychometrics.sem.measures import indices, srmr
@@ -24,7 +25,8 @@ from crosslevel.psychometrics.sem.table import Options, Table, build
 from crosslevel.psychometrics.sem.testing import Saturated, satorra_bentler, saturate, statistic
 
 Floats = npt.NDArray[np.float64]
-ESTIMATORS = ("ml", "mlm", "mlr")
+ESTIMATORS = ("ml", "mlm", "mlr", "dwls", "wlsmv")
+LEAST_SQUARES = ("dwls", "wlsmv")
 
 
 def cfa(
@@ -32,6 +34,7 @@ def cfa(
     data: pd.DataFrame,
     *,
     estimator: str = "ml",
+    ordered: Sequence[str] = (),
     group: str | None = None,
     equal: Sequence[str] = (),
     release: Sequence[str] = (),
@@ -56,7 +59,12 @@ def cfa(
         answers, never a correlation matrix.
     estimator
         "ml": normal theory. "mlm": Satorra-Bentler, complete answers only. "mlr": Yuan-Bentler
-        test and sandwich standard errors.
+        test and sandwich standard errors. "wlsmv": ordered items, by least squares on polychoric
+        correlations, with a scaled and shifted test and robust standard errors; "dwls": the same
+        without those.
+    ordered
+        Ordered items, for "wlsmv" and "dwls": all observed variables, which is also what empty
+        means there.
     group
         Column of groups; the model is fitted in each at once, in order of appearance.
     equal
@@ -112,6 +120,11 @@ def cfa(
     estimator = _checked(estimator, missing=missing, cluster=cluster)
     statements = parse(model)
     names = roles([s for s in statements if s.op != ":="]).observed
+    _check_ordered(names, ordered, estimator)
+    if estimator in LEAST_SQUARES:
+        _check_levels(statements)
+        options = Options(1, True, std_lv, fixed_x, tuple(equal), tuple(release))
+        return fit_ordered(model, statements, data, options, estimator=estimator, group=group)
     answers = samples(data, names, group=group, cluster=cluster, missing=missing)
     _check_levels(statements)
     if means is None:
@@ -179,11 +192,35 @@ def _checked(estimator: str, *, missing: str, cluster: str | None) -> str:
         )
     if missing not in ("drop", "fiml"):
         raise MeasurementError(f"`missing` must be 'drop' or 'fiml', got '{missing}'.")
+    if estimator in LEAST_SQUARES and (missing == "fiml" or cluster):
+        what = "missing='fiml'" if missing == "fiml" else "`cluster`"
+        raise MeasurementError(f"'{estimator}' has no {what}. Use 'mlr', or leave it out.")
     if estimator == "mlm" and missing == "fiml":
         raise MeasurementError("'mlm' needs complete answers. Use 'mlr' with missing='fiml'.")
     if estimator == "mlm" and cluster:
         raise MeasurementError("'mlm' does not allow for clusters. Use 'mlr' with `cluster`.")
     return "mlr" if cluster else estimator
+
+
+def _check_ordered(names: Sequence[str], ordered: Sequence[str], estimator: str) -> None:
+    """Refuse ordered items beside other variables, and under estimators that ignore order."""
+    if ordered and estimator not in LEAST_SQUARES:
+        raise MeasurementError(
+            f"'{estimator}' treats answers as numbers. For ordered items use estimator='wlsmv'."
+        )
+    others = [name for name in names if ordered and name not in ordered]
+    unknown = [name for name in ordered if name not in names]
+    problems = [
+        Problem(f"variable '{name}'", "is in the model and not among `ordered`.") for name in others
+    ]
+    problems += [
+        Problem(f"ordered item '{name}'", "is not in the model.", did_you_mean(name, names))
+        for name in unknown
+    ]
+    if problems:
+        raise MeasurementError(
+            "With ordered items all observed variables of the model must be ordered.", problems
+        )
 
 
 def _check_levels(statements: Sequence[Statement]) -> None:

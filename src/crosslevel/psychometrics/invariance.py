@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from crosslevel.errors import MeasurementError, did_you_mean
-from crosslevel.psychometrics.cfa import cfa
+from crosslevel.psychometrics.cfa import LEAST_SQUARES, cfa
 from crosslevel.psychometrics.sem.result import SemFit
 
 STEPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -19,6 +19,13 @@ STEPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "metric": ("loadings",),
         "scalar": ("loadings", "intercepts"),
         "strict": ("loadings", "intercepts", "residuals"),
+    }
+)
+ORDERED_STEPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "configural": (),
+        "thresholds": ("thresholds",),
+        "scalar": ("thresholds", "loadings"),
     }
 )
 SMALL = 300
@@ -93,7 +100,7 @@ class Invariance:
     @property
     def associations_comparable(self) -> bool:
         """Whether slopes and correlations may be compared between groups."""
-        return self._holds("metric")
+        return self._holds("metric") or self._holds("scalar")
 
     def _holds(self, step: str) -> bool:
         """Whether a step and those before it hold."""
@@ -110,7 +117,7 @@ def invariance(
     data: pd.DataFrame,
     *,
     group: str,
-    steps: Sequence[str] = tuple(STEPS),
+    steps: Sequence[str] | None = None,
     partial: Sequence[str] = (),
     estimator: str = "ml",
     missing: str = "drop",
@@ -130,7 +137,8 @@ def invariance(
         Column of groups.
     steps
         Which steps, in this order: "configural" (same items), "metric" (equal loadings), "scalar"
-        (and intercepts), "strict" (and residual variances).
+        (and intercepts), "strict" (and residual variances). For ordered items ("wlsmv", "dwls"):
+        "configural", "thresholds", "scalar" (thresholds and loadings). All when None.
     partial
         Parameters set free all the same: "x3 ~ 1", "f =~ x2".
     estimator, missing
@@ -152,7 +160,8 @@ def invariance(
     -----
     Changes are of robust CFI and RMSEA with a robust estimator; the difference test is then scaled
     (Satorra & Bentler 2001). Source: Chen (2007), Structural Equation Modeling 14, p. 501; Meredith
-    (1993). Agrees with lavaan.
+    (1993); for ordered items Wu & Estabrook (2016), in the delta parameterisation, with indices of
+    the scaled test and Satorra's (2000) difference test. Agrees with lavaan.
 
     Examples
     --------
@@ -164,10 +173,11 @@ def invariance(
     >>> found.means_comparable
     True
     """
-    steps = _in_order(steps)
+    plan = ORDERED_STEPS if estimator in LEAST_SQUARES else STEPS
+    steps = _in_order(tuple(plan) if steps is None else steps, plan)
     fits: dict[str, SemFit] = {}
     for step in steps:
-        equal = STEPS[step]
+        equal = plan[step]
         known = [text for text in partial if step != "configural"]
         fits[step] = cfa(
             model, data, group=group, equal=equal, release=known, estimator=estimator,
@@ -190,15 +200,15 @@ def invariance(
     )
 
 
-def _in_order(steps: Sequence[str]) -> list[str]:
+def _in_order(steps: Sequence[str], plan: Mapping[str, tuple[str, ...]]) -> list[str]:
     """Return steps in their order, refusing unknown ones."""
     for step in steps:
-        if step not in STEPS:
-            hint = did_you_mean(step, STEPS) or f"Known: {', '.join(STEPS)}."
+        if step not in plan:
+            hint = did_you_mean(step, plan) or f"Known: {', '.join(plan)}."
             raise MeasurementError(f"'{step}' is no step of invariance. {hint}")
     if not steps:
         raise MeasurementError("No step of invariance was asked for.")
-    return [step for step in STEPS if step in steps]
+    return [step for step in plan if step in steps]
 
 
 def _steps_table(fits: Mapping[str, SemFit], criteria: Criteria) -> pd.DataFrame:
@@ -270,6 +280,8 @@ def _verdict(table: pd.DataFrame, *, group: str, partial: Sequence[str], used: C
         )
     if holds.get("metric"):
         return f"Associations may be compared between groups of {group}{exceptions} ({rule})."
+    if "scalar" in holds and "metric" not in holds:
+        return f"Means may not be compared between groups of {group} ({rule})."
     if "metric" in holds:
         return f"Neither means nor associations may be compared between groups of {group} ({rule})."
     return f"The same items measure the scale in every group of {group}; nothing more was asked."

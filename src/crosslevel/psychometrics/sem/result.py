@@ -109,7 +109,7 @@ class SemFit:
             standard, spread = np.append(standard, scaled), np.append(spread, np.nan)
         frame = pd.DataFrame(rows)
         frame["group"] = ""
-        return _with_tests(frame, (estimates, errors), (standard, spread), conf_level)
+        return with_tests(frame, (estimates, errors), (standard, spread), conf_level)
 
     def glance(self) -> pd.DataFrame:
         """Return one row: respondents, test, indices of fit, criteria, status."""
@@ -190,7 +190,7 @@ class SemFit:
         return "\n".join(lines)
 
 
-def _with_tests(
+def with_tests(
     frame: pd.DataFrame,
     raw: tuple[Floats, Floats],
     standard: tuple[Floats, Floats],

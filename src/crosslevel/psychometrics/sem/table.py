@@ -150,7 +150,7 @@ def build(statements: Sequence[Statement], options: Options) -> Table:
     rows = _equalise(rows, played, options)
     definitions = tuple(Definition(s.lhs, s.rhs, s.line) for s in statements if s.op == ":=")
     return Table(
-        _numbered(rows), tuple(played), definitions, options.n_groups, levels, options.means
+        numbered(rows), tuple(played), definitions, options.n_groups, levels, options.means
     )
 
 
@@ -304,7 +304,7 @@ def _released(rows: Sequence[Parameter], options: Options) -> set[tuple[str, str
     return keys
 
 
-def _numbered(rows: Sequence[Parameter]) -> tuple[Parameter, ...]:
+def numbered(rows: Sequence[Parameter]) -> tuple[Parameter, ...]:
     """Give each free parameter its position; rows with one label share one."""
     seen: dict[str, int] = {}
     numbered, count = [], 0

@@ -32,6 +32,8 @@ class Statistic:
     discrepancy, bias
         For robust indices with unanswered items: n F of the saturated moments, and its expectation
         under the model (Zhang & Savalei 2023); `chisq` and df times scaling otherwise.
+    shift
+        What is added to the scaled statistic of ordered items.
     """
 
     chisq: float
@@ -39,11 +41,12 @@ class Statistic:
     scaling: float
     discrepancy: float
     bias: float
+    shift: float = 0.0
 
     @property
     def scaled(self) -> float:
         """The scaled statistic."""
-        return self.chisq / self.scaling if self.df else 0.0
+        return self.chisq / self.scaling + self.shift if self.df else 0.0
 
     @property
     def p_value(self) -> float:

@@ -1,0 +1,167 @@
+"""A fitted model of ordered items, and how it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from crosslevel.errors import MeasurementError
+from crosslevel.psychometrics.sem.ordered_comparing import difference
+from crosslevel.psychometrics.sem.result import SemFit, with_tests
+from crosslevel.psychometrics.sem.testing import Statistic
+from crosslevel.psychometrics.sem.weighted import Group
+
+Floats = npt.NDArray[np.float64]
+_STEP = 1e-6
+_NOT_YET = "is not defined for least squares on ordered items. Fit with 'mlr' to see it."
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class OrderedFit(SemFit):
+    """A fitted model of ordered items; also answers what `SemFit` does.
+
+    Attributes
+    ----------
+    parts
+        Thresholds, polychoric correlations and model of each group.
+    """
+
+    parts: tuple[Group, ...]
+
+    def tidy(self, *, conf_level: float = 0.95) -> pd.DataFrame:
+        """Return one row per parameter, as `SemFit.tidy` does.
+
+        Thresholds have op `|`, scales `~*~`; an item's residual variance is what the factors leave
+        of 1 / scale^2, so that it has no test.
+        """
+        at = self.maximum
+        estimates = self.estimates(at.theta)
+        free = np.array([row.free for row in at.table.rows], dtype=np.intp)
+        errors = np.where(free >= 0, np.sqrt(np.maximum(np.diag(self.covariance), 0.0))[free], 0.0)
+        slopes = np.empty((len(free), len(at.theta)))
+        for k in range(len(at.theta)):
+            step = np.zeros(len(at.theta))
+            step[k] = _STEP * max(1.0, abs(at.theta[k]))
+            up, down = self._standardised(at.theta + step), self._standardised(at.theta - step)
+            slopes[:, k] = (up - down) / (2 * step[k])
+        slopes[np.abs(slopes) < 1e-9] = 0.0
+        spread = np.sqrt(np.maximum(np.einsum("ik,kl,il->i", slopes, self.covariance, slopes), 0))
+        rows = [
+            {
+                "lhs": row.lhs,
+                "op": row.op,
+                "rhs": row.rhs,
+                "sample": self.groups[row.group],
+                "term": row.name,
+                "label": "" if row.label.startswith(".") else row.label,
+            }
+            for row in at.table.rows
+        ]
+        frame = pd.DataFrame(rows).assign(group="")
+        standard = (self._standardised(at.theta), spread)
+        return with_tests(frame, (estimates, errors), standard, conf_level)
+
+    def index(self, name: str) -> float:
+        """Return an index of fit, of the scaled test where there is one."""
+        return float(self.measures.get(f"{name}_scaled", self.measures[name]))
+
+    def compare(self, other: SemFit) -> pd.DataFrame:
+        """Return the chi-square difference test with a nested model, and changes of indices.
+
+        Scaled and shifted with "wlsmv" (Satorra 2000).
+        """
+        if not isinstance(other, OrderedFit) or other.estimator != self.estimator:
+            raise MeasurementError(
+                f"The fits have different estimators ('{self.estimator}', '{other.estimator}')."
+            )
+        larger, smaller = (self, other) if self.test.df <= other.test.df else (other, self)
+        if (larger.groups, larger.n) != (smaller.groups, smaller.n) or any(
+            one.moments.names != two.moments.names
+            for one, two in zip(larger.parts, smaller.parts, strict=True)
+        ):
+            raise MeasurementError(
+                "The fits rest on different respondents or items, so they cannot be compared. Fit "
+                "both to the same rows and the same items."
+            )
+        test = difference(larger.nesting, smaller.nesting)
+        robust = self.estimator == "wlsmv" and test.df > 0
+        row = {
+            "statistic": test.scaled if robust else test.chisq,
+            "df": test.df,
+            "p_value": test.p_scaled if robust else test.p_value,
+            "scaling_factor": test.scaling if robust else 1.0,
+            "cfi_change": smaller.index("cfi") - larger.index("cfi"),
+            "rmsea_change": smaller.index("rmsea") - larger.index("rmsea"),
+            "srmr_change": smaller.measures["srmr"] - larger.measures["srmr"],
+        }
+        return pd.DataFrame([row])
+
+    @property
+    def nesting(self) -> tuple[tuple[Group, ...], Floats, Statistic]:
+        """What a difference test needs of the fit."""
+        return self.parts, self.maximum.theta, self.test
+
+    def modification_indices(self) -> pd.DataFrame:
+        """Refuse: not defined here."""
+        raise MeasurementError(f"A modification index {_NOT_YET}")
+
+    def score_tests(self) -> pd.DataFrame:
+        """Refuse: not defined here."""
+        raise MeasurementError(f"A score test {_NOT_YET}")
+
+    def factor_scores(self, *, method: str = "regression") -> pd.DataFrame:
+        """Refuse: not defined here."""
+        raise MeasurementError(f"A factor score ({method}) {_NOT_YET}")
+
+    def estimates(self, theta: Floats) -> Floats:
+        """Row by row, every parameter; residual variances are what is left."""
+        values = self.maximum.estimates(theta)
+        for number, part in enumerate(self.parts):
+            spread = np.diag(part.block.moments(theta).sigma)
+            delta = part.scale.at(theta)[1]
+            left = dict(zip(part.block.observed, 1 / delta**2 - spread, strict=True))
+            for i, row in enumerate(self.maximum.table.rows):
+                if row.block == number and row.op == "~~" and row.lhs == row.rhs in left:
+                    values[i] = left[row.lhs]
+        return values
+
+    def _standardised(self, theta: Floats) -> Floats:
+        """Row by row, with the variables behind the items, and the factors, of variance one."""
+        values = self.estimates(theta)
+        done = np.empty(len(values))
+        for number, part in enumerate(self.parts):
+            p = len(part.block.observed)
+            total = np.sqrt(np.maximum(np.diag(part.block.spread(theta)), 1e-300))
+            total[:p] = 1 / part.scale.at(theta)[1]
+            sd = dict(zip(part.block.names, total, strict=True))
+            rows = [i for i, row in enumerate(self.maximum.table.rows) if row.block == number]
+            table = [self.maximum.table.rows[i] for i in rows]
+            own = {
+                row.lhs: float(np.sqrt(max(values[i], 1e-300)))
+                for i, row in zip(rows, table, strict=True)
+                if row.op == "~~" and row.lhs == row.rhs
+            }
+            for i, row in zip(rows, table, strict=True):
+                done[i] = values[i] * _factor(row.lhs, row.op, row.rhs, (sd, own))
+        return done
+
+
+def _factor(
+    lhs: str, op: str, rhs: str, spreads: tuple[dict[str, float], dict[str, float]]
+) -> float:
+    """What a parameter is multiplied with, given standard deviations, total and of residuals."""
+    sd, own = spreads
+    if op == "=~":
+        return sd[lhs] / sd[rhs]
+    if op == "~":
+        return sd[rhs] / sd[lhs]
+    if op in ("|", "~1"):
+        return 1 / sd[lhs]
+    if op == "~*~":
+        return sd[lhs]
+    if lhs == rhs:
+        return 1 / sd[lhs] ** 2
+    return 1 / (own[lhs] * own[rhs])
