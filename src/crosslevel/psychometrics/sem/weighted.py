@@ -95,7 +95,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Weighted:
-    """Where the search ended: theta, criterion sum (n - 1) e'We, curvature sum (n - 1) D'WD, convergence."""
+    """Where the search ended: theta, criterion, curvature sum (n - 1) D'WD, convergence, steps."""
 
     theta: Floats
     criterion: float
