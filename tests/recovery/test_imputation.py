@@ -18,7 +18,7 @@ from crosslevel.quality import impute
 
 FORMULA = "y ~ x + w + (1 | unit)"
 TRUTH = {"x": 0.4, "w": 0.5}
-REPLICATIONS = 25
+REPLICATIONS = 16
 
 
 def _study(seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
