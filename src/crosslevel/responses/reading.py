@@ -14,11 +14,8 @@ from crosslevel.instruments.records import Instrument
 from crosslevel.responses.coding import Codebook, Coded, as_text, code_item, label_problems
 from crosslevel.responses.identity import pseudonyms
 from crosslevel.responses.places import in_rows, listed
-from crosslevel.responses.records import Responses
+from crosslevel.responses.records import NO_ANSWER, NO_ID, Responses
 from crosslevel.responses.table import as_name, read_table
-
-NO_ID = "no respondent id"
-NO_ANSWER = "no answer to any item"
 
 
 def read(
@@ -196,8 +193,8 @@ def _losses(respondents: pd.Series, coded: Mapping[str, Coded]) -> pd.DataFrame:
     """List the rows that hold no respondent or no answer."""
     answered = pd.DataFrame({name: one.answered for name, one in coded.items()}).any(axis=1)
     reason = pd.Series("", index=respondents.index, dtype="str")
-    reason[~answered] = NO_ANSWER
     reason[respondents == ""] = NO_ID
+    reason[~answered] = NO_ANSWER
     lost = reason[reason != ""]
     return pd.DataFrame(
         {"row": lost.index, "respondent": respondents[lost.index], "reason": lost}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +14,14 @@ from crosslevel.instruments.records import Instrument, Item, Text
 
 MISSING = "missing"
 NOT_RELEVANT = "not relevant"
+NO_ID = "no respondent id"
+NO_ANSWER = "no answer to any item"
+
+
+def no_losses() -> pd.DataFrame:
+    """Return an empty table of rows that are not used: row, respondent, reason."""
+    empty = pd.DataFrame(columns=["row", "respondent", "reason"]).astype("str")
+    return empty.astype({"row": "int64"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +110,14 @@ class ScoredColumn:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """One row per respondent: the respondent, one column per scale, then the background."""
+    """One row per respondent: the respondent, one column per scale, then the background.
+
+    `losses` are the rows of the file that are not in `frame`, as in `Responses`.
+    """
 
     frame: pd.DataFrame
     columns: Mapping[str, ScoredColumn]
+    losses: pd.DataFrame = field(default_factory=no_losses)
 
     @property
     def respondent(self) -> str:

@@ -59,7 +59,8 @@ def score(responses: Responses, scales: Sequence[str] | None = None) -> Scored:
         *(_scale_column(instrument.scales[name], origin) for name in wanted),
         *(_background_column(item, origin) for item in instrument.background),
     ]
-    return Scored(frame, MappingProxyType({column.name: column for column in columns}))
+    named = MappingProxyType({column.name: column for column in columns})
+    return Scored(frame, named, responses.losses)
 
 
 def _check(responses: Responses, wanted: Sequence[str]) -> None:

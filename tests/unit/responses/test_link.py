@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import unicodedata
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
@@ -14,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crosslevel.errors import ResponseError
-from crosslevel.responses import Roster, Scored, ScoredColumn, flow, link, read_roster
+from crosslevel.responses import NO_ANSWER, NO_ID, Roster, Scored, ScoredColumn, flow, link, read_roster
 
 SETTINGS = settings(derandomize=True, deadline=None, max_examples=40, database=None)
 
@@ -203,6 +204,47 @@ def test_several_reasons_are_counted(small):
         "1: no manager of the unit responded"
     )
     assert "analysed" not in table["stage"].tolist()
+
+
+def _lost(*rows):
+    frame = pd.DataFrame(rows, columns=["row", "respondent", "reason"])
+    return frame.astype({"row": "int64", "respondent": "str", "reason": "str"})
+
+
+def test_rows_without_identifier_are_not_said_to_be_silence(small):
+    """An answer without identifier was counted as "did not respond"."""
+    people = replace(
+        employees(PEOPLE[:2]),
+        losses=_lost(
+            (4, "", NO_ID), (5, "5", NO_ANSWER), (6, "5", NO_ANSWER), (7, "1", NO_ANSWER)
+        ),
+    )
+    heads = replace(managers(HEADS), losses=_lost((9, "", NO_ID)))
+    table = flow(small, people, heads, link(people, heads, small)).levels
+    reasons = table[table["stage"] == "responded"].set_index("level")["reason"]
+    assert reasons["employee"] == (
+        "2: did not respond; 1: answered without an identifier; 1: answered no item"
+    )
+    assert reasons["manager"] == "answered without an identifier"
+    everybody = employees([(e, 1, 1, "nurse") for e in "123456"])
+    people = replace(everybody, losses=_lost((9, "", NO_ID)))
+    table = flow(small, people, None, link(people, None, small)).levels
+    assert table.query("level == 'employee' and stage == 'responded'")["lost"].item() == 0
+
+
+def test_without_managers_in_the_model_nobody_needs_a_manager_to_be_linked(small):
+    """Employees of units without a manager were analysed by the model and not by the flow."""
+    people, heads = employees(PEOPLE), managers(HEADS)
+    linked = link(people, heads, small)
+    counted = flow(small, people, heads, linked, ["1", "5"], managers_used=False)
+    table = counted.levels.set_index(["level", "stage"])
+    assert table.loc["employee", "n"].tolist() == [6, 4, 4, 2]
+    assert table.loc[("employee", "linked"), "reason"] == ""
+    assert table.loc[("unit", "analysed"), "n"] == 2
+    assert table.loc["manager", "n"].tolist()[-1] == 0
+    assert table.loc[("manager", "analysed"), "reason"] == (
+        "the main model uses no answer of managers"
+    )
 
 
 def test_analysed_employees_must_have_been_linked(small):
