@@ -68,7 +68,7 @@ def pairs(build: Build) -> list[Pair]:
             for name, value in expected.items():
                 ours = values[TERMS.get(name, name)]
                 found.append(Pair(model, quantity, name, value, ours, **tolerance))
-    scales = build.table("scales").set_index("scale")
+    scales = build.exact("scales").set_index("scale")
     for scale, r in content["aggregation"].items():
         tolerance = {"atol": 0.0} | r["tolerance"]
         found += [
@@ -81,15 +81,15 @@ def pairs(build: Build) -> list[Pair]:
 
 def _ours(build: Build, model: str) -> dict[str, dict[str, float]]:
     """Return our side of one model from the tables of the build."""
-    table = build.table("coefficients").query("model == @model and estimator == 'multilevel'")
+    table = build.exact("coefficients").query("model == @model and estimator == 'multilevel'")
     table = table.set_index("term")
-    fit = build.table("fits").set_index("model").loc[model]
+    fit = build.exact("fits").set_index("model").loc[model]
     single = {"sigma": "sigma", "criterion": "criterion", "logLik": "log_likelihood"}
     single |= {"AIC": "aic", "BIC": "bic"}
     return {
         "fixef": table["estimate"].to_dict(),
         "se": table["std_error"].to_dict(),
-        "theta": _theta(build.table("variance").query("model == @model"), fit["sigma"]),
+        "theta": _theta(build.exact("variance").query("model == @model"), fit["sigma"]),
         **{r: {"": float(fit[ours])} for r, ours in single.items()},
     }
 

@@ -59,6 +59,34 @@ def instrument_dir(name: str) -> Path:
     return surveys / name
 
 
+def reports(study: Path) -> list[str]:
+    """Return the names of the reports a study can render: its own and the catalogue's.
+
+    Examples
+    --------
+    >>> "article" in reports(Path())
+    True
+    """
+    return sorted({path.stem for path in _templates(study)})
+
+
+def report_template(study: Path, name: str) -> Path | None:
+    """Return the template of a report: the study's own, else the catalogue's, else nothing.
+
+    Examples
+    --------
+    >>> report_template(Path(), "article").name, report_template(Path(), "artikel")
+    ('article.qmd', None)
+    """
+    return next((path.resolve() for path in _templates(study) if path.stem == name), None)
+
+
+def _templates(study: Path) -> list[Path]:
+    """Return every report template, those of the study first."""
+    places = (study / "reports", root() / "reports")
+    return [path for place in places for path in sorted(place.glob("*.qmd"))]
+
+
 def optional(module: str, *, extra: str) -> ModuleType:
     """Import an optional package, or say which extra to install.
 

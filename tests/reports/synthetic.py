@@ -145,7 +145,8 @@ def _values(rng: np.random.Generator) -> dict[str, float | int | str]:
         "rule": "mean-of-managers",
         "main_model": "main",
         "invited_known": "yes",
-        "hospitals": 6,
+        "hospitals_invited": 6,
+        "hospitals_analysed": 6,
         "rows_dropped": 51,
     }
 

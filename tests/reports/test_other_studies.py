@@ -40,7 +40,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     edited(study, "variance", lambda f: f[f["group"] != "hospital"])
     edited(study, "iccs", lambda f: f[f["group"] != "hospital"])
     edited(study, "flow", lambda f: f[f["level"] != "manager"])
-    valued(study, hospitals=None, managers_invited=0, managers_responded=0, rule="")
+    valued(study, hospitals_invited=None, managers_invited=0, managers_responded=0, rule="")
     sealed(study, title="Learning at work", subtitle="One survey")
     return {path.suffix: path for path in render(study, engine="embedded")}
 

@@ -10,7 +10,6 @@ import typer
 
 from crosslevel.cli import app
 
-_FORMATS = "html,pdf,docx"
 _Study = Annotated[Path, typer.Argument(help="Folder with study.yml.")]
 
 
@@ -18,8 +17,13 @@ _Study = Annotated[Path, typer.Argument(help="Folder with study.yml.")]
 def render(
     study: _Study = Path(),
     *,
-    report: Annotated[str, typer.Option(help="Name of the report template.")] = "article",
-    to: Annotated[str, typer.Option(help="Formats, separated by commas.")] = _FORMATS,
+    report: Annotated[
+        str | None, typer.Option(help="Name of a report; those of study.yml when not given.")
+    ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(help="html, pdf, docx, with commas; as study.yml says when not given."),
+    ] = None,
     engine: Annotated[
         str, typer.Option(help="quarto, embedded, or auto: quarto when it is installed.")
     ] = "auto",
@@ -27,18 +31,17 @@ def render(
         bool, typer.Option("--json", help="Print what was written as JSON.")
     ] = False,
 ) -> None:
-    """Write a report of a study as web page, PDF and Word file. Needs `crosslevel run` first."""
+    """Write a study's reports as web page, PDF and Word file. Needs `crosslevel run` first."""
     from rich.console import Console
     from rich.text import Text
 
     from crosslevel.reporting import render as write
-    from crosslevel.reporting.rendering import choose_engine, find_template
+    from crosslevel.reporting.rendering import choose_engine, planned
 
-    formats = [name.strip() for name in to.split(",") if name.strip()]
-    find_template(study.resolve(), report)
-    chosen = choose_engine(engine)
-    with Console(stderr=True).status(Text(f"Rendering {report} with the {chosen} engine ...")):
-        paths = write(study, report=report, formats=formats, engine=chosen)
+    chosen, paths = choose_engine(engine), []
+    for name, formats in planned(study, report, None if to is None else to.split(",")):
+        with Console(stderr=True).status(Text(f"Rendering {name} with the {chosen} engine ...")):
+            paths += write(study, report=name, formats=formats, engine=chosen)
     shown = [_short(path) for path in paths]
     if as_json:
         typer.echo(json.dumps({"engine": chosen, "files": shown}, indent=2))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from crosslevel.study import Build, Study
     from crosslevel.study.folder import Progress
+    from crosslevel.study.preparation import Prepared
+    from crosslevel.study.spec import StudySpec
 
 StudyFolder = Annotated[Path, typer.Argument(help="The study folder.", metavar="[STUDY]")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
@@ -42,29 +44,49 @@ def new(
 @app.command()
 def check(study: StudyFolder = Path(), as_json: AsJson = False) -> None:
     """Say what is wrong with a study, if anything, and change nothing."""
+    from crosslevel.study import Study
     from crosslevel.study.document import counted
 
-    problems = _problems(study)
+    found = None
+    problems: Sequence[Problem] = ()
+    notes: Sequence[str] = ()
+    try:
+        opened = Study.open(study)
+        with _progress() as progress:
+            found = opened.inspect(progress)
+        problems, notes = found.problems, found.notes
+    except CrosslevelError as error:
+        problems = error.problems or (Problem("", error.message),)
     if as_json:
         listed = [{"where": p.where, "found": p.found, "fix": p.fix} for p in problems]
-        typer.echo(json.dumps({"problems": listed}, indent=2, ensure_ascii=False))
+        told = {"problems": listed, "notes": list(notes)}
+        typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
     elif problems:
         typer.secho(f"{counted(problems)}:", fg="red", bold=True, err=True)
         for problem in problems:
             typer.echo(f"  {problem}", err=True)
-    else:
-        _show_study(study)
+        _show_notes(notes, err=True)
+    elif found is not None and found.prepared is not None:
+        _show_study(opened.spec, found.prepared)
+        _show_notes(notes)
+        typer.secho("No problems found.", fg="green")
     if problems:
         raise typer.Exit(1)
 
 
 @app.command()
-def simulate(study: StudyFolder = Path()) -> None:
+def simulate(
+    study: StudyFolder = Path(),
+    *,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace data files that may be real, for good.")
+    ] = False,
+) -> None:
     """Draw the data of a simulated study again from truth.yml and its seed."""
     from crosslevel.study import Study
 
     opened = Study.open(study)
-    for path in opened.simulate():
+    for path in opened.simulate(overwrite=overwrite):
         typer.echo(f"wrote {path}")
     typer.echo(f"Simulated data (seed {opened.spec.seed}); the truth is in truth.yml.")
 
@@ -83,16 +105,6 @@ def run(study: StudyFolder = Path(), as_json: AsJson = False) -> None:
         _show_build(build, opened)
 
 
-def _problems(folder: Path) -> list[Problem]:
-    """Return the problems of a study, also when it cannot even be opened."""
-    from crosslevel.study import Study
-
-    try:
-        return Study.open(folder).check()
-    except CrosslevelError as error:
-        return list(error.problems) or [Problem("", error.message)]
-
-
 @contextmanager
 def _progress() -> Iterator[Progress]:
     """Show the step at work on a terminal; say nothing elsewhere."""
@@ -101,12 +113,11 @@ def _progress() -> Iterator[Progress]:
         yield lambda step: status.update(step)
 
 
-def _show_study(folder: Path) -> None:
+def _show_study(spec: StudySpec, prepared: Prepared) -> None:
     """Print what a sound study holds."""
-    from crosslevel.study import Study
+    from crosslevel.study.sources import invited_known
 
-    opened = Study.open(folder)
-    gathered, spec = opened.gather(), opened.spec
+    gathered = prepared.gathered
     typer.secho(spec.title, bold=True)
     if spec.simulated:
         typer.echo("Simulated data.")
@@ -118,7 +129,7 @@ def _show_study(folder: Path) -> None:
         table.add_row(
             f"{audience}s",
             f"{instrument.id} {instrument.version}",
-            f"{people:,}",
+            f"{people:,}" if audience == "manager" or invited_known(spec) else "not known",
             f"{len(survey.scored.frame):,}",
             str(len(instrument.scales)),
         )
@@ -129,29 +140,37 @@ def _show_study(folder: Path) -> None:
     ]
     plan = [_count(len(spec.models), "model"), _count(len(spec.claims), "claim")]
     typer.echo(f"{', '.join([units, *above])}; {', '.join(plan)}.")
-    for survey in gathered.surveys:
-        if len(losses := survey.responses.losses):
-            typer.echo(f"{survey.responses.source.name}: {_count(len(losses), 'row')} not used.")
-    typer.secho("No problems found.", fg="green")
+
+
+def _show_notes(notes: Sequence[str], *, err: bool = False) -> None:
+    """Print what is right and should still be known."""
+    for text in notes:
+        typer.secho("note: ", fg="yellow", nl=False, err=err)
+        typer.echo(text, err=err)
 
 
 def _show_build(build: Build, study: Study) -> None:
     """Print the main results of a run."""
+    from crosslevel.reporting.wording import plural
+
     console, manifest = Console(), build.manifest
     typer.secho(manifest.title, bold=True)
     if manifest.simulated:
         typer.secho(manifest.subtitle or "Simulated data", fg="yellow")
+    known = build.value("invited_known") == "yes"
     for level, stages in build.table("flow").groupby("level", sort=False):
-        typer.echo(f"{level}s: " + ", ".join(f"{r.n:,} {r.stage}" for r in stages.itertuples()))
+        told = (r for r in stages.itertuples() if known or r.stage != "invited")
+        typer.echo(f"{level}s: {', '.join(f'{r.n:,} {r.stage}' for r in told)}")
+    for level in study.spec.higher_levels:
+        counts = (f"{build.value(f'{level}s_{s}'):,} {s}" for s in ("invited", "analysed"))
+        typer.echo(f"{plural(level)}: {', '.join(counts)}")
     for row in build.table("iccs").itertuples():
         typer.echo(f"ICC of {row.outcome_label}, {row.group}: {row.icc:.3f}")
-    if (main := study.spec.main_model) is not None:
-        console.print(_coefficients(build.table("coefficients"), main.id, main.label))
+    main = study.spec.main_model
+    console.print(_coefficients(build.table("coefficients"), main.id, main.label))
     for row in build.table("claims").itertuples():
         typer.echo(row.sentence)
-    for row in build.table("notices").itertuples():
-        typer.secho("note: ", fg="yellow", nl=False)
-        typer.echo(f"{row.step}: {row.text}")
+    _show_notes(list(build.table("notices")["text"]))
     typer.echo(f"Written to {build.root}. Next: crosslevel render {study.root}")
 
 
@@ -187,7 +206,9 @@ def _count(n: int, what: str) -> str:
 
     Examples
     --------
-    >>> _count(1, "unit"), _count(80, "unit")
-    ('1 unit', '80 units')
+    >>> _count(1, "unit"), _count(80, "company")
+    ('1 unit', '80 companies')
     """
-    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
+    from crosslevel.reporting.wording import plural
+
+    return f"{n:,} {what if n == 1 else plural(what)}"

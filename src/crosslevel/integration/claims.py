@@ -219,8 +219,11 @@ def within_sentence(label: str) -> str:
     --------
     >>> within_sentence("Goal-based learning"), within_sentence("ICC of a unit")
     ('goal-based learning', 'ICC of a unit')
+    >>> within_sentence("Leadership (within units) × Work hours")
+    'leadership (within units) × work hours'
     """
-    return label if label[1:2].isupper() else label[:1].lower() + label[1:]
+    parts = label.split(" × ")
+    return " × ".join(p if p[1:2].isupper() else p[:1].lower() + p[1:] for p in parts)
 
 
 def _ground(claim: Claim, decided: Verdict, interval: tuple[float, float], size: str) -> str:

@@ -11,7 +11,7 @@ from crosslevel.multilevel import power
 from crosslevel.multilevel.batch import BatchFit, refit
 from crosslevel.multilevel.bootstrap import Bootstrap, BootstrapTest, bootstrap_test
 from crosslevel.multilevel.compare import compare
-from crosslevel.multilevel.fit import fit
+from crosslevel.multilevel.fit import check, fit
 from crosslevel.multilevel.formula import Formula, parse
 from crosslevel.multilevel.permutation import PermutationTest, permutation_test
 from crosslevel.multilevel.pooled import PooledFit, ols
@@ -34,6 +34,7 @@ __all__ = [
     "SideBySide",
     "WildBootstrap",
     "bootstrap_test",
+    "check",
     "compare",
     "fit",
     "ols",

@@ -18,6 +18,7 @@ from crosslevel.multilevel.formula import Atom
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
+ROUNDING = 1e-13  # share of a group's mean: a smaller deviation from it is an error of the mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +201,9 @@ def _centred(atom: Atom, frame: pd.DataFrame, known: Coding | None) -> Variable:
         learnt = known.means.reindex(means.index)
         means = learnt.where(learnt.notna(), means)
     between = np.where(codes >= 0, means.to_numpy()[codes], np.nan)
-    result = between if atom.function == "between" else values - between
+    result = between
+    if atom.function == "within":
+        result = values - between
+        result[np.abs(result) <= ROUNDING * np.abs(between)] = 0.0
     coding = known if known is not None else Coding(means=means)
     return Variable(atom, coding, np.asarray(result, dtype=float))

@@ -92,19 +92,62 @@ def fit(
     """
     _check_choice("method", method, METHODS)
     _check_choice("missing", missing, MISSING)
-    parsed = parse(formula)
-    if not parsed.random:
-        message = "The formula has no random term such as (1 | unit)."
-        raise FormulaError(f"{message} For a single-level model use `ols`.")
     with one_blas_thread():
-        design = build(parsed, data, weights=weights, offset=offset, missing=missing)
-        _check_factors(design)
+        design = _design(formula, data, weights=weights, offset=offset, missing=missing)
         fitted = fit_design(design, method=method)
     if fitted.status == "not converged":
         warnings.warn(
             f"The fit has not converged: {fitted.optimum.reason}.", NotConvergedWarning, 2
         )
     return fitted
+
+
+def check(formula: str, data: pd.DataFrame, *, method: str = "reml") -> Design:
+    """Return the design of a model after all that `fit` checks before it optimises.
+
+    Use it to find out in a moment whether a model can be fitted to these data; `fit` may still end
+    as not converged.
+
+    Parameters
+    ----------
+    formula, data, method
+        As for `fit`.
+
+    Raises
+    ------
+    FormulaError, ModelError
+        Whatever `fit` would refuse.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"y": [1.0, 3, 2, 5, 4, 4], "unit": list("aabbcc")})
+    >>> frame["x"] = [0.0, 1, 1, 2, 0, 3]
+    >>> check("y ~ x + (1 | unit)", frame).names
+    ('(Intercept)', 'x')
+    """
+    _check_choice("method", method, METHODS)
+    with one_blas_thread():
+        design = _design(formula, data)
+        objective_of(design, condition(design), reml=method == "reml")
+    return design
+
+
+def _design(
+    formula: str,
+    data: pd.DataFrame,
+    *,
+    weights: str | None = None,
+    offset: str | None = None,
+    missing: str = "drop",
+) -> Design:
+    """Return the design of a formula whose grouping factors are sound."""
+    parsed = parse(formula)
+    if not parsed.random:
+        message = "The formula has no random term such as (1 | unit)."
+        raise FormulaError(f"{message} For a single-level model use `ols`.")
+    design = build(parsed, data, weights=weights, offset=offset, missing=missing)
+    _check_factors(design)
+    return design
 
 
 def fit_design(design: Design, *, method: str) -> MultilevelFit:

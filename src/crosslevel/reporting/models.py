@@ -28,12 +28,8 @@ def value_or(build: Build, name: str, otherwise: float | str) -> float | str:
 
 
 def main_model(build: Build) -> str:
-    """Return the model the build is about: the one the run took as its main model."""
-    if stated := value_or(build, "main_model", ""):
-        return str(stated)
-    fits = build.table("fits")
-    main = fits.loc[fits["role"] == "main", "model"]
-    return str(main.iloc[0] if len(main) else fits["model"].iloc[-1])
+    """Return the model the study is about, as the run took it."""
+    return str(build.value("main_model"))
 
 
 def fit_of(build: Build, name: str) -> pd.Series:

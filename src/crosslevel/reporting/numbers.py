@@ -81,24 +81,40 @@ def interval(low: float | None, high: float | None, *, decimals: int = 2) -> str
 
 
 def decimals_for(std_error: float | None, *shown: float) -> int:
-    """Return how many decimals an estimate with this standard error deserves: two to four.
+    """Return how many decimals an estimate with this standard error deserves: none to four.
 
     One more is given as long as one of the numbers `shown` beside it, such as the end of its
     interval, would lose its sign.
 
     Examples
     --------
-    >>> decimals_for(0.04), decimals_for(0.004), decimals_for(0.0004)
-    (2, 3, 4)
+    >>> decimals_for(0.04), decimals_for(0.004), decimals_for(0.0004), decimals_for(12.0)
+    (2, 3, 4, 0)
     >>> decimals_for(0.04, 0.086, 0.004, 0.168)
     3
     """
     known = [value for value in shown if not _missing(value) and value != 0]
     least = 2
-    if not _missing(std_error) and float(std_error) < 0.01:  # type: ignore[arg-type]
-        least = 3 if float(std_error) >= 0.001 else 4  # type: ignore[arg-type]
+    if not _missing(std_error):
+        size = float(std_error)  # type: ignore[arg-type]
+        least = sum(size < limit for limit in (10, 1, 0.01, 0.001))
     kept = (d for d in range(least, 4) if all(round(value, d) != 0 for value in known))
     return next(kept, 4)
+
+
+def mean_and_spread(row: pd.Series) -> tuple[str, str]:
+    """Return the `mean` and the `std_dev` of a row with the decimals its spread deserves.
+
+    Examples
+    --------
+    >>> mean_and_spread(pd.Series({"mean": 3.412, "std_dev": 0.72}))
+    ('3.41', '0.72')
+    >>> mean_and_spread(pd.Series({"mean": 46.9, "std_dev": 24.5}))
+    ('47', '24')
+    """
+    spread = row["std_dev"]
+    decimals = 2 if _missing(spread) else sum(spread < limit for limit in (10, 1))
+    return number(row["mean"], decimals=decimals), number(spread, decimals=decimals)
 
 
 def with_error(estimate: float | None, std_error: float | None, *, decimals: int) -> str:

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pandas as pd
 
-from crosslevel.integration.claims import decimals
+from crosslevel.integration.claims import decimals, within_sentence
 from crosslevel.reporting.contents import USES
 from crosslevel.reporting.markdown import escape
 from crosslevel.reporting.models import (
@@ -20,7 +20,7 @@ from crosslevel.reporting.models import (
     value_or,
 )
 from crosslevel.reporting.numbers import count, decimals_for, estimate_text, number, percent
-from crosslevel.reporting.wording import group_name, joined, plural, within_sentence
+from crosslevel.reporting.wording import group_name, joined, plural
 from crosslevel.study.build import Build
 
 FEW = 20

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,11 +15,10 @@ from crosslevel.errors import Problem, RenderError, did_you_mean
 from crosslevel.reporting import embedded, quarto
 from crosslevel.reporting.job import Job
 from crosslevel.reporting.qmd import language
-from crosslevel.study.build import Build, open_build, sha256
+from crosslevel.study.build import Build, open_build, restore, sha256
 
 FORMATS = ("html", "pdf", "docx")
 Engine = Literal["auto", "quarto", "embedded"]
-_NAME = re.compile(r"[a-z][a-z0-9-]*")
 
 
 def render(
@@ -71,6 +69,26 @@ def render(
         return _write(pages, folder / "build" / "reports", template.stem)
 
 
+def planned(
+    study: Path | str, report: str | None = None, formats: Sequence[str] | None = None
+) -> list[tuple[str, Sequence[str]]]:
+    """Return the reports to write, each with its formats: as asked for, else as the study says.
+
+    Raises
+    ------
+    RenderError
+        When a report does not exist, or there is no build that says which to write.
+    """
+    folder = Path(study).resolve()
+    if report is not None:
+        find_template(folder, report)
+    build = open_fresh_build(folder)
+    stated = {entry.name: entry.formats for entry in build.manifest.reports}
+    names = [report] if report is not None else list(stated)
+    asked = None if formats is None else [f.strip() for f in formats if f.strip()]
+    return [(name, stated.get(name, FORMATS) if asked is None else asked) for name in names]
+
+
 def choose_engine(engine: str) -> Literal["quarto", "embedded"]:
     """Return the engine that `auto` means here, or the one asked for.
 
@@ -102,12 +120,9 @@ def find_template(folder: Path, report: str) -> Path:
     RenderError
         When neither has a report of this name.
     """
-    places = [folder / "reports", catalogue.root() / "reports"]
-    if _NAME.fullmatch(report):
-        for place in places:
-            if (place / f"{report}.qmd").is_file():
-                return (place / f"{report}.qmd").resolve()
-    known = sorted({path.stem for place in places for path in place.glob("*.qmd")})
+    if (path := catalogue.report_template(folder, report)) is not None:
+        return path
+    known = catalogue.reports(folder)
     hint = did_you_mean(report, known) or f"Known: {', '.join(known)}."
     raise RenderError(f"There is no report '{report}'. {hint}")
 
@@ -123,6 +138,7 @@ def open_fresh_build(folder: Path) -> Build:
     RenderError
         When there is no build, an input has changed since, or a file of the build itself.
     """
+    restore(folder)
     manifest = folder / "build" / "manifest.json"
     if not manifest.is_file():
         raise RenderError(f"{folder.name} has no build/ yet. Run `crosslevel run` first.")

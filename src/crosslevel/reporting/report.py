@@ -199,8 +199,10 @@ class Report:
         frame = self.build.table("notices")
         if frame.empty:
             return Block("The run gave no warnings.\n")
-        lines = [f"- {escape(f'{row.step}: {row.text}')}" for row in frame.itertuples()]
-        return Block("The run gave these warnings:\n\n" + "\n".join(lines) + "\n")
+        texts = [escape(str(row.text)) for row in frame.itertuples()]
+        if len(texts) == 1:
+            return Block(f"The run gave one warning. {texts[0]}\n")
+        return Block("The run gave these warnings:\n\n" + "\n".join(f"- {t}" for t in texts) + "\n")
 
     def _row(self, table: str, where: dict[str, Any]) -> pd.Series:
         """The one row of a table that fits."""

@@ -49,14 +49,3 @@ def joined(parts: Sequence[str]) -> str:
         return "".join(parts)
     mark, last = ("; ", "; and ") if any("," in part for part in parts) else (", ", " and ")
     return last.join([mark.join(parts[:-1]), parts[-1]])
-
-
-def within_sentence(label: str) -> str:
-    """Return a label without its capital, unless it starts with an abbreviation.
-
-    Examples
-    --------
-    >>> within_sentence("Goal-based learning"), within_sentence("HR support")
-    ('goal-based learning', 'HR support')
-    """
-    return label if label[1:2].isupper() else label[:1].lower() + label[1:]

@@ -13,14 +13,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Annotated
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from crosslevel.errors import StudyError, did_you_mean
+from crosslevel.study.spec import ReportSpec, named_report
 
 SCHEMA = 1
 _STALE = 3600.0  # seconds: a younger folder may belong to a run that is at work
+_INSTANT = 0.3  # seconds: far longer than a run takes between its two renames
 FOLDER = "build"
 _MANIFEST, _VALUES, _TABLES, _PRIVATE = "manifest.json", "values.json", "tables", "private"
 _PACKAGES = (
@@ -33,8 +36,9 @@ _PACKAGES = (
     "statsmodels",
 )
 _WARNING = (
-    "This folder holds answers of single persons. It must not leave the house: do not publish it,\n"
-    "mail it or put it under version control. No report reads it; it may be deleted at any time.\n"
+    "This folder holds answers of single persons, and numbers so exact that they may tell them.\n"
+    "It must not leave the house: do not publish it, mail it or put it under version control.\n"
+    "No report reads it; it may be deleted at any time.\n"
 )
 
 
@@ -69,7 +73,7 @@ class Manifest(BaseModel):
     outputs: tuple[FileRecord, ...]
     disclosure_minimum: int
     conf_level: float
-    reports: tuple[str, ...]
+    reports: tuple[Annotated[ReportSpec, BeforeValidator(named_report)], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,22 @@ class Build:
         if not path.is_file():
             hint = did_you_mean(name, self.tables) or f"Known: {', '.join(self.tables)}."
             raise StudyError(f"The build has no table '{name}'. {hint}")
+        return pd.read_parquet(path)
+
+    def exact(self, name: str) -> pd.DataFrame:
+        """Return one table in full precision, for work inside the house; never publish it.
+
+        Two exact tables may give away the answer of one person by whom they differ.
+
+        Raises
+        ------
+        StudyError
+            When the build has no such table, or its private folder was deleted.
+        """
+        path = self.root / _PRIVATE / "exact" / f"{name}.parquet"
+        if not path.is_file():
+            self.table(name)
+            raise StudyError(f"{path} is not there. Run the study again.")
         return pd.read_parquet(path)
 
     @property
@@ -122,7 +142,9 @@ def open_build(path: Path | str) -> Build:
         When the study was never run, or its manifest cannot be read.
     """
     root = Path(path)
-    root = root / FOLDER if not (root / _MANIFEST).is_file() else root
+    if not (root / _MANIFEST).is_file():
+        restore(root)
+        root = root / FOLDER
     if not (root / _MANIFEST).is_file():
         raise StudyError(f"{Path(path)} has no build yet. Run `crosslevel run {Path(path)}` first.")
     try:
@@ -146,7 +168,18 @@ def sha256(path: Path) -> str:
     >>> sha256(folder / "empty")[:12]
     'e3b0c44298fc'
     """
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return digest(path.read_bytes())
+
+
+def digest(content: bytes) -> str:
+    """Return the SHA-256 of some bytes in hexadecimal.
+
+    Examples
+    --------
+    >>> digest(b"")[:12]
+    'e3b0c44298fc'
+    """
+    return hashlib.sha256(content).hexdigest()
 
 
 def describe_inputs(root: Path, paths: Sequence[Path]) -> tuple[FileRecord, ...]:
@@ -178,6 +211,7 @@ def replacing(root: Path) -> Iterator[Path]:
         When `build` is a file, or a folder that no run has written.
     """
     target = root / FOLDER
+    restore(root)
     require_replaceable(target)
     _sweep(root)
     fresh = Path(tempfile.mkdtemp(prefix=".build-", dir=root))
@@ -188,6 +222,27 @@ def replacing(root: Path) -> Iterator[Path]:
         _swap(fresh, target)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+
+
+def displaced(root: Path) -> Path | None:
+    """Return the build that a run had moved aside when it was killed, if there is one."""
+    if (root / FOLDER).exists():
+        return None
+    found = (left / FOLDER for left in sorted(root.glob(".build-old-*")))
+    return next((old for old in found if (old / _MANIFEST).is_file()), None)
+
+
+def restore(root: Path) -> None:
+    """Put back the build that a killed run had moved aside; otherwise do nothing.
+
+    A run that is at work moves it aside for an instant only, so that instant is waited for.
+    """
+    if displaced(root) is None:
+        return
+    time.sleep(_INSTANT)
+    if (old := displaced(root)) is not None:
+        old.rename(root / FOLDER)
+        shutil.rmtree(old.parent, ignore_errors=True)
 
 
 def require_replaceable(target: Path) -> None:
@@ -229,11 +284,8 @@ def write_build(
 
 
 def _sweep(root: Path) -> None:
-    """Take up what a run that was killed left: restore its old build, delete the rest."""
-    for left in sorted(root.glob(".build-*")):
-        old = left / FOLDER
-        if (old / _MANIFEST).is_file() and not (root / FOLDER).exists():
-            old.rename(root / FOLDER)
+    """Delete what runs that were killed left behind."""
+    for left in root.glob(".build-*"):
         if time.time() - left.stat().st_mtime > _STALE:
             shutil.rmtree(left, ignore_errors=True)
 

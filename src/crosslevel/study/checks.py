@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from crosslevel.study.formulas import groups, term_names
 from crosslevel.study.sources import manager_columns
 from crosslevel.study.spec import LINK_LEVEL, ModelSpec, StudySpec
 
+_KEYS = ("employees", "managers", "units")
+
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
@@ -26,7 +28,21 @@ class _Asked:
     scales: Sequence[str]
 
 
-def check_spec(root: Path, spec: StudySpec, document: Document) -> list[Problem]:
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What `study.yml` says of itself.
+
+    `unreadable` are blocks whose files cannot be read, such as "sources.managers"; `sound` says
+    whether the surveys, links, levels and scales fit together; `formulas` are the sound models.
+    """
+
+    problems: tuple[Problem, ...]
+    unreadable: frozenset[str]
+    sound: bool
+    formulas: Mapping[str, Formula]
+
+
+def check_spec(root: Path, spec: StudySpec, document: Document) -> Checked:
     """Return every contradiction that can be seen without reading data.
 
     Parameters
@@ -36,45 +52,63 @@ def check_spec(root: Path, spec: StudySpec, document: Document) -> list[Problem]
     spec, document
         What `study.yml` says, and on which lines.
     """
-    problems = [
-        *_files(root, spec, document),
-        *_references(spec, document),
-        *_levels(spec, document),
-    ]
+    absent = dict(_files(root, spec, document))
+    basis = [*absent.values(), *_levels(spec, document)]
+    others = [*_truth(root, spec, document), *_references(spec, document)]
+    others += _reports(root, spec, document)
+    unreadable = set(absent)
     employees, found = _instrument(root, spec, document, "employees")
-    problems += found
-    managers, found = _instrument(root, spec, document, "managers")
-    problems += found
+    unreadable |= {"sources.employees"} if found else set()
+    managers, missed = _instrument(root, spec, document, "managers")
+    unreadable |= {"sources.managers"} if missed else set()
+    basis += [*found, *missed]
+    formulas: dict[str, Formula] = {}
     if employees is not None and (managers is not None or spec.sources.managers is None):
         asked = _asked(employees, managers)
-        problems += _scales(spec, document, asked, [employees, managers])
-        problems += _models(spec, document, asked)
-    return problems
+        basis += _scales(spec, document, asked, [employees, managers])
+        others += _labels(spec, document, asked)
+        others += _models(spec, document, asked, formulas)
+    problems = tuple(sorted([*basis, *others], key=_line))
+    return Checked(problems, frozenset(unreadable), not basis, formulas)
 
 
-def _files(root: Path, spec: StudySpec, document: Document) -> Iterator[Problem]:
-    """Yield files that are named and not there."""
-    named: list[tuple[Place, str]] = [
-        (("sources", "employees", "data"), spec.sources.employees.data)
-    ]
-    if spec.sources.managers:
-        named.append((("sources", "managers", "data"), spec.sources.managers.data))
-    named += [
-        (("links", key, "data"), block.data)
-        for key in ("employees", "managers", "units")
-        if (block := getattr(spec.links, key)) is not None
-    ]
-    for place, name in named:
-        if not (root / name).is_file():
-            folder = (root / name).parent
-            known = [f"{Path(name).parent}/{p.name}" for p in sorted(folder.glob("*"))]
-            yield Problem(document.where(place), f"there is no {name}.", did_you_mean(name, known))
+def _line(problem: Problem) -> tuple[str, int]:
+    """Return file and line of a problem, to show them in the order of the file."""
+    file, _, line = problem.where.partition(" ")[0].partition(":")
+    return file, int(line) if line.isdigit() else 0
+
+
+def _files(root: Path, spec: StudySpec, document: Document) -> Iterator[tuple[str, Problem]]:
+    """Yield blocks whose data file is named and not there."""
+    blocks = [(block, key) for block in ("sources", "links") for key in _KEYS]
+    for block, key in blocks:
+        named = getattr(getattr(spec, block), key, None)
+        if named is None or (root / named.data).is_file():
+            continue
+        folder = (root / named.data).parent
+        known = [f"{Path(named.data).parent}/{p.name}" for p in sorted(folder.glob("*"))]
+        where = document.where((block, key, "data"))
+        found = f"there is no {named.data}."
+        yield f"{block}.{key}", Problem(where, found, did_you_mean(named.data, known))
+
+
+def _truth(root: Path, spec: StudySpec, document: Document) -> Iterator[Problem]:
+    """Yield a simulated study whose truth is not there."""
     if spec.simulated and not (root / "truth.yml").is_file():
         yield Problem(
             document.where(("simulated",)),
             "the study is simulated, but there is no truth.yml.",
             "Restore the file, or delete `simulated` if the data are real.",
         )
+
+
+def _reports(root: Path, spec: StudySpec, document: Document) -> Iterator[Problem]:
+    """Yield reports that neither the study nor the catalogue has."""
+    known = catalogue.reports(root)
+    for i, report in enumerate(spec.reports):
+        if report.name not in known:
+            where = document.where(("reports", i))
+            yield Problem(where, f"there is no report '{report.name}'.", _hint(report.name, known))
 
 
 def _instrument(
@@ -181,7 +215,7 @@ def _asked(employees: Instrument, managers: Instrument | None) -> _Asked:
 def _scales(
     spec: StudySpec, document: Document, asked: _Asked, surveys: Iterable[Instrument | None]
 ) -> Iterator[Problem]:
-    """Yield scales that no instrument has, and labels of columns that do not exist."""
+    """Yield scales that no instrument has."""
     names = " or ".join(f"'{i.id}'" for i in surveys if i is not None)
     for i, scale in enumerate(spec.scales):
         if scale not in asked.scales:
@@ -189,15 +223,23 @@ def _scales(
             yield Problem(
                 where, f"there is no scale '{scale}' in {names}.", _hint(scale, asked.scales)
             )
+
+
+def _labels(spec: StudySpec, document: Document, asked: _Asked) -> Iterator[Problem]:
+    """Yield labels of columns that do not exist."""
     for name in spec.labels:
         if name not in asked.columns:
             where = document.where(("labels", name))
             yield Problem(where, f"there is no column '{name}'.", _hint(name, asked.columns))
 
 
-def _models(spec: StudySpec, document: Document, asked: _Asked) -> Iterator[Problem]:
-    """Yield formulas that cannot be read or name unknown columns, and terms a model lacks."""
-    formulas: dict[str, Formula] = {}
+def _models(
+    spec: StudySpec, document: Document, asked: _Asked, formulas: dict[str, Formula]
+) -> Iterator[Problem]:
+    """Yield formulas that cannot be read or name unknown columns, and terms a model lacks.
+
+    The sound formulas are added to `formulas`.
+    """
     for i, entry in enumerate(spec.models):
         yield from _reference(entry, document.where(("models", i, "df")))
         where = document.where(("models", i, "formula"))
@@ -207,15 +249,28 @@ def _models(spec: StudySpec, document: Document, asked: _Asked) -> Iterator[Prob
             yield Problem(where, error.message)
             continue
         wrong = list(_columns(spec, formula, asked, where=where))
+        wrong += _null(entry, formula, document.where(("models", i, "role")))
         yield from wrong
         if not wrong:
             formulas[entry.id] = formula
-    for place, name, term in _named_terms(spec):
+    for place, name, term in named_terms(spec):
         if name in formulas:
             known = term_names(formulas[name], asked.nominal)
             if term not in known:
                 found = f"model '{name}' has no term '{term}'."
                 yield Problem(document.where(place), found, _hint(term, known))
+
+
+def _null(entry: ModelSpec, formula: Formula, where: str) -> Iterator[Problem]:
+    """Yield a null model that is none: its shares of variance would not be what they are called."""
+    if entry.role != "null":
+        return
+    if formula.terms or not formula.intercept:
+        found = f"a null model has no predictors, and '{entry.id}' is {entry.formula.strip()}."
+        yield Problem(where, found, "Say `role: secondary`, or leave the predictors out.")
+    elif any(random.terms or not random.intercept for random in formula.random):
+        found = f"a null model has random intercepts only, and '{entry.id}' has more."
+        yield Problem(where, found, "Say `role: secondary`, or write (1 | unit).")
 
 
 def _reference(entry: ModelSpec, where: str) -> Iterator[Problem]:
@@ -246,8 +301,8 @@ def _columns(spec: StudySpec, formula: Formula, asked: _Asked, *, where: str) ->
         yield Problem(where, f"the outcome '{outcome}' is nominal, not a number.")
 
 
-def _named_terms(spec: StudySpec) -> Iterator[tuple[Place, str, str]]:
-    """Yield place, model and term of each claim and comparison."""
+def named_terms(spec: StudySpec) -> Iterator[tuple[Place, str, str]]:
+    """Yield the place, the model and the term of each claim and comparison."""
     for i, claim in enumerate(spec.claims):
         yield ("claims", i, "term"), claim.model, claim.term
     for i, comparison in enumerate(spec.comparisons):

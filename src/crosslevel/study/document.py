@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,32 @@ from crosslevel.errors import Problem, StudyError, did_you_mean
 M = typing.TypeVar("M", bound=BaseModel)
 Place = tuple[str | int, ...]
 """The way to a key, such as ("models", 0, "formula")."""
+_WORDS = {
+    "tuple_type": "a list, such as [one, two]",
+    "dict_type": "keys and values",
+    "model_type": "keys and values",
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "date_type": "a date such as 2026-01-31",
+    "date_parsing": "a date such as 2026-01-31",
+    "date_from_datetime_parsing": "a date such as 2026-01-31",
+}
+"""What pydantic says of a kind of error, in words a person who writes YAML knows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a YAML file says, and where it says it."""
+    """What a YAML file says, and where it says it; `blanks` are keys with nothing after them."""
 
     path: Path
     content: Mapping[str, Any]
+    blanks: tuple[Place, ...] = ()
 
     def where(self, place: Place) -> str:
         """Return `file:line key` for a key, or for the nearest key above it that exists."""
@@ -49,7 +67,8 @@ def read_document(path: Path) -> Document:
     if not path.is_file():
         raise StudyError(f"There is no {path.name} in {path.parent}.")
     try:
-        content = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        content = YAML(typ="rt").load(text)
     except UnicodeDecodeError as error:
         raise StudyError(f"{path.name} is not UTF-8 text (byte {error.start}).") from error
     except MarkedYAMLError as error:
@@ -62,24 +81,32 @@ def read_document(path: Path) -> Document:
         raise StudyError(f"{path.name} cannot be read: {error}") from error
     if not isinstance(content, Mapping):
         raise StudyError(f"{path.name} must hold keys and values, such as 'title: My study'.")
-    return Document(path, content)
+    return Document(path, content, tuple(_blanks(YAML(typ="rt").compose(text), ())))
 
 
 def parse(document: Document, model: type[M]) -> M:
     """Return the document as a checked record.
+
+    A key with nothing after it is a problem: it may be a value forgotten. The word null is a value.
 
     Raises
     ------
     StudyError
         With every problem of the file, each with its line.
     """
+    fix = "Give it a value, or delete it."
+    problems = [
+        Problem(document.where(place), "has nothing after it.", fix) for place in document.blanks
+    ]
     try:
-        return model.model_validate(_plain(document.content))
+        found = model.model_validate(_plain(document.content))
     except ValidationError as error:
-        problems = [_problem(document, model, dict(e)) for e in error.errors()]
-        problems = sorted(dict.fromkeys(problems), key=_line)
-        message = f"{document.path.name} has {counted(problems)}."
-        raise StudyError(message, problems) from error
+        wrong = [e for e in error.errors() if _place(dict(e)) not in document.blanks]
+        problems += [_problem(document, model, dict(e)) for e in wrong]
+    if not problems:
+        return found
+    problems = sorted(dict.fromkeys(problems), key=_line)
+    raise StudyError(f"{document.path.name} has {counted(problems)}.", problems)
 
 
 def counted(problems: Sequence[Problem]) -> str:
@@ -91,6 +118,17 @@ def counted(problems: Sequence[Problem]) -> str:
     ('1 problem', '0 problems')
     """
     return "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+
+
+def _blanks(node: Any, place: Place) -> Iterator[Place]:
+    """Yield the places of a YAML node tree where nothing is written."""
+    value = getattr(node, "value", None)
+    if value == "" and str(node.tag).endswith(":null"):
+        yield place
+    if isinstance(value, list):
+        for i, entry in enumerate(value):
+            step, child = (entry[0].value, entry[1]) if isinstance(entry, tuple) else (i, entry)
+            yield from _blanks(child, (*place, step))
 
 
 def _plain(node: Any) -> Any:
@@ -142,7 +180,7 @@ def _dotted(place: Place) -> str:
 
 def _problem(document: Document, model: type[BaseModel], error: Mapping[str, Any]) -> Problem:
     """Return one pydantic error in our words."""
-    place: Place = tuple(s for s in error["loc"] if s != "[key]")
+    place = _place(error)
     kind, found = error["type"], error["input"]
     name = str(place[-1]) if place else ""
     if kind == "extra_forbidden":
@@ -157,8 +195,13 @@ def _problem(document: Document, model: type[BaseModel], error: Mapping[str, Any
         allowed = error["ctx"]["expected"]
         hint = did_you_mean(str(found), allowed.replace("'", "").replace(" or ", ", ").split(", "))
         return Problem(document.where(place), f"must be {allowed}, got {_shown(found)}.", hint)
-    said = error["msg"].removeprefix("Input should be ").rstrip(".")
+    said = _WORDS.get(kind) or error["msg"].removeprefix("Input should be ").rstrip(".")
     return Problem(document.where(place), f"must be {said}, got {_shown(found)}.")
+
+
+def _place(error: Mapping[str, Any]) -> Place:
+    """Return the place of a pydantic error."""
+    return tuple(step for step in error["loc"] if step != "[key]")
 
 
 def _shown(found: Any) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,11 +12,11 @@ import pandas as pd
 from scipy import stats
 
 from crosslevel import disclosure, multilevel
-from crosslevel.errors import ModelError, Problem
+from crosslevel.errors import ModelError, NotConvergedWarning, Problem
 from crosslevel.multilevel import MultilevelFit
 from crosslevel.multilevel.design import Design
 from crosslevel.multilevel.formula import parse
-from crosslevel.study.categories import require_people
+from crosslevel.multilevel.grid import Predictor, columns, predictors, variable_of
 from crosslevel.study.document import counted
 from crosslevel.study.formulas import fixed_part
 from crosslevel.study.labels import Labels
@@ -42,10 +43,7 @@ REFERENCE = {
 }
 STATUS = {
     "converged": "The criterion is at its minimum.",
-    "boundary": (
-        "The criterion is at its minimum on the boundary: a variance of {} is estimated as zero, "
-        "or a correlation as plus or minus one."
-    ),
+    "boundary": "The criterion is at its minimum on the boundary: {}.",
     "not converged": "The fit stopped before the criterion was at its minimum: do not use it.",
 }
 _COEFFICIENTS = (
@@ -81,9 +79,24 @@ class Fitted:
         return frame if self.design.kept is None else frame[self.design.kept]
 
     @property
-    def singular(self) -> str:
-        """Names of the grouping factors whose variances lie on the boundary."""
-        return " and ".join(self.groups[name] for name in self.fit.estimates.singular)
+    def boundary(self) -> str:
+        """Which variances are estimated as zero, or correlations as one; empty inside."""
+        table = self.fit.variance_components()
+        said = []
+        for name in self.fit.estimates.singular:
+            own = table[(table["group"] == name) & table["other"].isna()]
+            zero = own.loc[own["covariance"] == 0, "term"]
+            if len(own) == 1 or len(zero) == len(own):
+                said.append(f"the variance of {self.groups[name]} is estimated as zero")
+            elif len(zero):
+                of = " and ".join(zero)
+                said.append(f"the variance of {of} by {self.groups[name]} is estimated as zero")
+            else:
+                said.append(
+                    f"coefficients that vary by {self.groups[name]} are estimated as fully "
+                    "correlated"
+                )
+        return "; ".join(said)
 
     @property
     def groups(self) -> Mapping[str, str]:
@@ -121,6 +134,15 @@ def fit_models(frame: pd.DataFrame, spec: StudySpec, labels: Labels) -> list[Fit
     return fitted
 
 
+def cautions(fitted: Iterable[Fitted]) -> Iterator[str]:
+    """Yield a sentence for each fit that did not end inside its bounds."""
+    for one in fitted:
+        if one.fit.status != "converged":
+            said = one.boundary if one.fit.status == "boundary" else "it has not converged"
+            reason = "" if one.fit.status == "boundary" else f" ({one.fit.estimates.reason})"
+            yield f"Model '{one.spec.id}': {said}{reason}."
+
+
 def coefficient_table(fitted: Iterable[Fitted]) -> pd.DataFrame:
     """Return fixed effects of all models, multilevel and OLS with unit-clustered errors."""
     return pd.concat([one.coefficients for one in fitted], ignore_index=True)
@@ -151,7 +173,7 @@ def fit_table(fitted: Iterable[Fitted], labels: Labels) -> pd.DataFrame:
                 "bic": glance["bic"],
                 "sigma": one.fit.sigma,
                 "status": one.fit.status,
-                "status_text": STATUS[one.fit.status].format(one.singular),
+                "status_text": STATUS[one.fit.status].format(one.boundary),
                 "rows_dropped": one.design.rows_dropped,
                 "terms_dropped": ", ".join(n for n in one.design.names if n not in used),
                 "reference": _reference(one.spec),
@@ -200,8 +222,8 @@ def prediction_table(fitted: Iterable[Fitted], spec: StudySpec, labels: Labels) 
 
     The range is that between the 5th and the 95th percentile, over units for a term that does not
     vary within them, over people otherwise: an end that is one person's score would show it. The
-    other numeric terms are held at their means over the analysed rows, categories at their
-    reference. The interval is that of the mean (fixed effects only).
+    other numeric predictors are held at their means over the analysed rows, categories at their
+    reference; a product follows its parts. The interval is that of the mean (fixed effects only).
     """
     tables = []
     for one in fitted:
@@ -291,8 +313,9 @@ def comparison_table(fitted: Sequence[Fitted], spec: StudySpec, labels: Labels) 
 def _fit(entry: ModelSpec, frame: pd.DataFrame, spec: StudySpec, labels: Labels) -> Fitted:
     """Fit one model, and OLS with unit-clustered standard errors beside it."""
     formula = parse(entry.formula)
-    fit = multilevel.fit(entry.formula, frame, method=entry.method)
-    require_people(fit, frame, spec.disclosure.minimum)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotConvergedWarning)  # `cautions` names the model
+        fit = multilevel.fit(entry.formula, frame, method=entry.method)
     if entry.covariance != "model":
         fit = fit.with_vcov(entry.covariance)
     tables = {"multilevel": fit.tidy(df=entry.df, conf_level=spec.conf_level)}
@@ -313,15 +336,15 @@ def _fit(entry: ModelSpec, frame: pd.DataFrame, spec: StudySpec, labels: Labels)
     return Fitted(entry, fit, fit.design, coefficients.reindex(columns=list(_COEFFICIENTS)))
 
 
-def _range(one: Fitted, term: str) -> tuple[float, float]:
-    """Return where the line of a term starts and ends."""
-    values = pd.Series(one.column(term))
+def _range(one: Fitted, values: Floats) -> tuple[float, float]:
+    """Return where the line over a predictor starts and ends."""
+    spread = pd.Series(values)
     factor = next((f for f in one.design.factors if f.columns[-1] == LINK_LEVEL), None)
     if factor is not None:
-        by_unit = values.groupby(factor.codes)
+        by_unit = spread.groupby(factor.codes)
         if (by_unit.min() == by_unit.max()).all():
-            values = by_unit.first()
-    low, high = np.quantile(values, (0.05, 0.95))
+            spread = by_unit.first()
+    low, high = np.quantile(spread, (0.05, 0.95))
     return float(low), float(high)
 
 
@@ -350,15 +373,27 @@ def _coefficient(one: Fitted, term: str) -> pd.Series:
     return table.loc[[term]].iloc[0]
 
 
+def _held(one: Fitted, predictor: Predictor) -> float | str:
+    """Return where a predictor is held: a number at its mean, a category at its reference."""
+    if predictor.levels is None:
+        return float(np.mean(predictor.values))
+    atoms = (atom for term in one.design.formula.terms for atom in term)
+    stated = (a.reference for a in atoms if variable_of(a) == predictor.name and a.reference)
+    return next(stated, predictor.levels[0])
+
+
 def _predict(one: Fitted, term: str, *, conf_level: float, labels: Labels) -> pd.DataFrame:
     """Return predictions over the range of one term."""
     _coefficient(one, term)
     reference = one.fit.reference(one.spec.df)
     names = [str(name) for name in one.fit.vcov().index]
-    at = {n: 0.0 if "[" in n else float(one.column(n).mean()) for n in names}
-    x = np.linspace(*_range(one, term), GRID)
-    rows = np.tile([at[name] for name in names], (GRID, 1))
-    rows[:, names.index(term)] = x
+    over = next(variable_of(t[0]) for t in one.design.formula.terms if str(t[0]) == term)
+    known = predictors(one.design)
+    x = np.linspace(*_range(one, np.asarray(known[over].values, dtype=float)), GRID)
+    points = pd.DataFrame({name: [_held(one, p)] * GRID for name, p in known.items()})
+    points[over] = x
+    kept = [one.design.names.index(name) for name in names]
+    rows = columns(one.design, points)[kept].T
     estimate = rows @ one.estimates.loc[names, "estimate"].to_numpy(dtype=float)
     std_error = np.sqrt(np.einsum("ij,jk,ik->i", rows, reference.covariance, rows))
     quantile = stats.t.ppf((1 + conf_level) / 2, [reference.df(row) for row in rows])
@@ -366,7 +401,7 @@ def _predict(one: Fitted, term: str, *, conf_level: float, labels: Labels) -> pd
         {
             "model": one.spec.id,
             "term": term,
-            "label": labels.term(term),
+            "label": labels.term(over),
             "x": x,
             "estimate": estimate,
             "conf_low": estimate - quantile * std_error,

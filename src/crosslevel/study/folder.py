@@ -6,25 +6,43 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from crosslevel import instruments
-from crosslevel.errors import CrosslevelError, Problem, StudyError
-from crosslevel.instruments.records import Instrument
-from crosslevel.study.build import Build, open_build, replacing, require_replaceable
-from crosslevel.study.checks import check_spec
-from crosslevel.study.document import Document, counted, parse, read_document
+from crosslevel.errors import Problem, StudyError
+from crosslevel.study.build import (
+    FOLDER,
+    Build,
+    displaced,
+    open_build,
+    replacing,
+    require_replaceable,
+)
+from crosslevel.study.document import Document, parse, read_document
+from crosslevel.study.notices import READING, Notices
+from crosslevel.study.preparation import Prepared, attempt, prepare, read_truth
 from crosslevel.study.run import compute
 from crosslevel.study.simulation import simulate
 from crosslevel.study.sources import Gathered, gather
 from crosslevel.study.spec import StudySpec
-from crosslevel.study.truth import Truth, check_truth
 from crosslevel.study.writing import write_data
 
 Progress = Callable[[str], None]
 """Called with the name of each step as it begins."""
+INTERRUPTED = (
+    "A run was killed while it replaced build/; what was there is in {place}. `crosslevel run` and "
+    "`crosslevel render` put it back."
+)
 
 
 def _quiet(step: str) -> None:
     """Say nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What was found without fitting: problems, and, when there are none, the study prepared."""
+
+    problems: tuple[Problem, ...]
+    prepared: Prepared | None
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +80,32 @@ class Study:
         document = read_document(file)
         return cls(file.parent, parse(document, StudySpec), document)
 
-    def check(self) -> list[Problem]:
+    def check(self, progress: Progress = _quiet) -> list[Problem]:
         """Return everything that would keep the study from running; an empty list is good.
 
-        First the file itself, its instruments and formulas; when these are sound, the data files,
-        the rosters and the link between them.
+        Parameters
+        ----------
+        progress
+            Called with the name of each step as it begins.
         """
-        problems = check_spec(self.root, self.spec, self.document)
-        if problems:
-            return problems
-        try:
-            self.gather()
-            if self.spec.simulated:
-                self._truth()
-        except CrosslevelError as error:
-            return list(error.problems) or [Problem("", error.message)]
-        return []
+        return list(self.inspect(progress).problems)
+
+    def inspect(self, progress: Progress = _quiet) -> Inspection:
+        """Return what all steps of a run before the fitting find; nothing is changed.
+
+        Parameters
+        ----------
+        progress
+            Called with the name of each step as it begins.
+        """
+        notices = Notices(progress)
+        if (old := displaced(self.root)) is not None:
+            place = old.relative_to(self.root).as_posix()
+            notices.add(READING, INTERRUPTED.format(place=place))
+        problems: list[Problem] = []
+        attempt(lambda: require_replaceable(self.root / FOLDER), problems)
+        prepared = attempt(lambda: prepare(self.root, self.spec, self.document, notices), problems)
+        return Inspection(tuple(problems), prepared, tuple(notices.table()["text"]))
 
     def gather(self) -> Gathered:
         """Return the surveys as read, scored and linked; nothing is written.
@@ -89,13 +117,19 @@ class Study:
         """
         return gather(self.root, self.spec)
 
-    def simulate(self) -> list[Path]:
+    def simulate(self, *, overwrite: bool = False) -> list[Path]:
         """Write data drawn from `truth.yml` and return the files, all of them replaced.
+
+        Parameters
+        ----------
+        overwrite
+            Replace data files even when they are not those that a simulation wrote.
 
         Raises
         ------
         StudyError
-            When `study.yml` does not say `simulated: true`, or the truth does not fit.
+            When `study.yml` does not say `simulated: true`, when the truth does not fit, and when a
+            data file may be real (unless `overwrite`).
         """
         spec = self.spec
         if not spec.simulated or spec.seed is None:
@@ -103,22 +137,9 @@ class Study:
                 f"{self.document.path} does not say `simulated: true`, so its data may be real "
                 "and are not overwritten."
             )
-        truth, managers, employees = self._truth()
+        truth, managers, employees = read_truth(self.root, spec)
         drawn = simulate(truth, managers=managers, employees=employees, seed=spec.seed)
-        return write_data(self.root, spec, drawn)
-
-    def _truth(self) -> tuple[Truth, Instrument, Instrument]:
-        """Return the truth of a simulated study with the instruments it was checked against."""
-        sources = self.spec.sources
-        if sources.managers is None:
-            raise StudyError("A simulated study needs managers: add `managers` under `sources`.")
-        truth = parse(read_document(self.root / "truth.yml"), Truth)
-        managers = instruments.read(self.root / sources.managers.instrument)
-        employees = instruments.read(self.root / sources.employees.instrument)
-        if problems := check_truth(truth, managers=managers, employees=employees):
-            found = [Problem(f"truth.yml {p.where}", p.found, p.fix) for p in problems]
-            raise StudyError("The truth does not fit the instruments.", found)
-        return truth, managers, employees
+        return write_data(self.root, spec, drawn, overwrite=overwrite)
 
     def run(self, progress: Progress = _quiet) -> Build:
         """Compute the study into `build/` and return it; on an error the old build stays.
@@ -133,10 +154,6 @@ class Study:
         CrosslevelError
             With everything that is wrong; nothing has been written then.
         """
-        require_replaceable(self.root / "build")
-        problems = check_spec(self.root, self.spec, self.document)
-        if problems:
-            raise StudyError(f"The study has {counted(problems)}.", problems)
         with replacing(self.root) as folder:
-            compute(self.root, self.spec, folder, progress=progress)
+            compute(self.root, self.spec, self.document, folder, progress=progress)
         return open_build(self.root)

@@ -44,7 +44,7 @@ class Labels:
         --------
         >>> labels = Labels({"lead": "Leadership", "sex": "Sex"}, "en")
         >>> labels.term("within(lead, unit)"), labels.term("sex[F]"), labels.term("lead:age")
-        ('Leadership, within units', 'Sex: F', 'Leadership × Age')
+        ('Leadership (within units)', 'Sex: F', 'Leadership × Age')
         """
         words = _WORDS.get(self.language, _WORDS["en"])
         if term in words:
@@ -53,7 +53,7 @@ class Labels:
         if len(parts) > 1:
             return " × ".join(self.term(part) for part in parts)
         if found := _PART.match(term):
-            return f"{self.of(found[2])}, {words[found[1]]}"
+            return f"{self.of(found[2])} ({words[found[1]]})"
         if found := _LEVEL.match(term):
             return f"{self.of(found[1])}: {found[2]}"
         return self.of(term) if term.isidentifier() else term

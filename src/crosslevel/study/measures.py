@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from crosslevel import disclosure, psychometrics, responses
 from crosslevel.errors import CrosslevelError, MeasurementError, Problem
 from crosslevel.instruments.records import Instrument
 from crosslevel.study.document import counted
+from crosslevel.study.estimates import Fitted
 from crosslevel.study.labels import text_in
 from crosslevel.study.sources import Gathered, Survey
 from crosslevel.study.spec import LINK_LEVEL, StudySpec
@@ -33,8 +34,8 @@ class FlowTables:
     units_withheld: int
 
 
-def flow_tables(gathered: Gathered, spec: StudySpec, analysed: Sequence[str]) -> FlowTables:
-    """Return who was invited, responded, was linked and analysed.
+def flow_tables(gathered: Gathered, spec: StudySpec, main: Fitted) -> FlowTables:
+    """Return who was invited, responded, was linked and analysed by the main model.
 
     A unit is left out of the table by unit when fewer people than the disclosure minimum
     responded, or when fewer, but some, were analysed.
@@ -44,7 +45,8 @@ def flow_tables(gathered: Gathered, spec: StudySpec, analysed: Sequence[str]) ->
         gathered.employees.scored,
         gathered.managers.scored if gathered.managers else None,
         gathered.linked,
-        list(analysed),
+        main.rows(gathered.frame)["employee"].tolist(),
+        managers_used=not gathered.asked_of_managers.isdisjoint(main.design.formula.columns()),
     )
     units = counted.units
     some = units["analysed"].where(units["analysed"] > 0, units["responded"])
@@ -127,7 +129,7 @@ def correlation_table(gathered: Gathered, spec: StudySpec) -> pd.DataFrame:
     table = psychometrics.correlations(
         gathered.frame, variables, group=LINK_LEVEL, conf_level=spec.conf_level
     )
-    return table.assign(
+    return _blanked(table, spec).assign(
         label=[gathered.labels.of(name) for name in table["variable"]],
         other_label=[gathered.labels.of(name) for name in table["other"]],
     )

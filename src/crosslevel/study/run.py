@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -18,57 +16,36 @@ from crosslevel.study.build import (
     python_version,
     write_build,
 )
+from crosslevel.study.document import Document
 from crosslevel.study.estimates import Fitted
 from crosslevel.study.labels import Labels
 from crosslevel.study.measures import FlowTables
-from crosslevel.study.sources import Gathered, gather, input_files, invited_known
+from crosslevel.study.notices import CLAIMS, MODELS, Notices
+from crosslevel.study.preparation import prepare
+from crosslevel.study.publication import published
+from crosslevel.study.sources import Gathered, input_files, invited_known
 from crosslevel.study.spec import StudySpec
 from crosslevel.version import __version__
 
 Values = dict[str, float | int | str]
 
 
-NOT_INVITED = (
-    "The roster of employees is the data file itself: it is not known who was invited and did not "
-    "answer, so the response rate is not one."
-)
-
-
-class Notices:
-    """Warnings met on the way, by step: a run shows them instead of hiding them."""
-
-    def __init__(self, progress: Callable[[str], None]) -> None:
-        self._progress = progress
-        self._rows: list[tuple[str, str]] = []
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        """Announce a step and keep the warnings it gives."""
-        self._progress(name)
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", UserWarning)
-            yield
-        self._rows += [(name, str(w.message)) for w in caught if w.category is not UserWarning]
-
-    def add(self, step: str, text: str) -> None:
-        """Note something a reader should know."""
-        self._rows.append((step, text))
-
-    def table(self) -> pd.DataFrame:
-        """Return step and text of each warning, each once."""
-        rows = list(dict.fromkeys(self._rows))
-        return pd.DataFrame(rows, columns=["step", "text"]).astype("str")
-
-
-def compute(root: Path, spec: StudySpec, folder: Path, *, progress: Callable[[str], None]) -> None:
+def compute(
+    root: Path,
+    spec: StudySpec,
+    document: Document,
+    folder: Path,
+    *,
+    progress: Callable[[str], None],
+) -> None:
     """Compute a study into an empty folder.
 
     Parameters
     ----------
     root
         The study folder; read, never written.
-    spec
-        What `study.yml` says, already checked.
+    spec, document
+        What `study.yml` says, and on which lines.
     folder
         Where the build is written.
     progress
@@ -80,60 +57,50 @@ def compute(root: Path, spec: StudySpec, folder: Path, *, progress: Callable[[st
         Of the stage that found something wrong.
     """
     notices = Notices(progress)
-    with notices.step("Reading and linking"):
-        gathered = gather(root, spec)
-    with notices.step("Judging the scales"):
-        scales, items = measures.scale_tables(gathered, spec)
-        described = measures.descriptives(gathered, spec)
-        correlations = measures.correlation_table(gathered, spec)
-    with notices.step("Fitting the models"):
+    prepared = prepare(root, spec, document, notices)
+    gathered, described = prepared.gathered, prepared.described
+    with notices.step(MODELS):
         fitted = estimates.fit_models(gathered.frame, spec, gathered.labels)
-    with notices.step("Judging the claims"):
-        main = _main(fitted)
-        flow = measures.flow_tables(gathered, spec, _analysed(main, gathered))
+    for text in estimates.cautions(fitted):
+        notices.add(MODELS, text)
+    with notices.step(CLAIMS):
+        main = next(one for one in fitted if one.spec == spec.main_model)
+        flow = measures.flow_tables(gathered, spec, main)
         effects = estimates.unit_effects(main, spec)
         coefficients = estimates.coefficient_table(fitted)
+        shown = published({"coefficients": coefficients}, spec.claims)["coefficients"]
         tables = {
             "flow": flow.levels,
-            "scales": scales,
-            "items": items,
+            "scales": prepared.scales,
+            "items": prepared.items,
             "descriptives": described.table,
-            "correlations": correlations,
+            "correlations": prepared.correlations,
             "coefficients": coefficients,
             "fits": estimates.fit_table(fitted, gathered.labels),
             "variance": estimates.variance_table(fitted),
             "iccs": estimates.icc_table(fitted, gathered.labels),
             "predictions": estimates.prediction_table(fitted, spec, gathered.labels),
             "unit_effects": effects.table,
-            "claims": _claims(spec, coefficients, fitted, gathered.labels),
+            "claims": _claims(spec, shown, fitted, gathered.labels),
             "common_source": estimates.comparison_table(fitted, spec, gathered.labels),
         }
         values = _values(gathered, flow, main, spec)
         values["units_withheld"] = flow.units_withheld
         values["categories_withheld"] = described.categories_withheld
         values["unit_effects_withheld"] = effects.withheld
-    if not invited_known(spec):
-        notices.add("Reading and linking", NOT_INVITED)
     tables["notices"] = notices.table()
     progress("Writing")
     write_build(
         folder,
         _manifest(root, spec),
-        tables=tables,
+        tables=published(tables, spec.claims),
         values=values,
-        private={"linked": gathered.linked.frame, "flow_units": flow.units},
+        private={
+            "linked": gathered.linked.frame,
+            "flow_units": flow.units,
+            **{f"exact/{name}": table for name, table in tables.items()},
+        },
     )
-
-
-def _main(fitted: Sequence[Fitted]) -> Fitted:
-    """Return the main model; without one, the last."""
-    return next((one for one in fitted if one.spec.role == "main"), fitted[-1])
-
-
-def _analysed(main: Fitted, gathered: Gathered) -> list[str]:
-    """Return the ids of the linked employees whom the main model used."""
-    used = main.rows(gathered.frame)["employee"]
-    return used[used.isin(gathered.linked.employees)].tolist()
 
 
 def _claims(
@@ -164,8 +131,10 @@ def _values(gathered: Gathered, flow: FlowTables, main: Fitted, spec: StudySpec)
             values[f"{level}s_{stage}"] = int(counts.get((level, stage), 0))
     values["response_rate"] = _share(values, "employees")
     values["managers_response_rate"] = _share(values, "managers")
+    analysed = main.rows(gathered.frame)
     for level in spec.higher_levels:
-        values[f"{level}s"] = int(gathered.roster.units[level].nunique())
+        values[f"{level}s_invited"] = int(gathered.roster.units[level].nunique())
+        values[f"{level}s_analysed"] = int(analysed[level].nunique())
     values |= {
         "rule": gathered.linked.rule if gathered.managers else "",
         "rows_dropped": main.design.rows_dropped,

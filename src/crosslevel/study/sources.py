@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -56,6 +56,21 @@ class Gathered:
         """The surveys there are, employees first."""
         return [self.employees, self.managers] if self.managers else [self.employees]
 
+    @property
+    def asked_of_managers(self) -> frozenset[str]:
+        """Columns of `frame` that managers answered."""
+        return frozenset(manager_columns(self.managers.instrument) if self.managers else ())
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What could be read of a study's files, and what was wrong with the rest."""
+
+    employees: Survey | None
+    managers: Survey | None
+    roster: Roster | None
+    problems: tuple[Problem, ...]
+
 
 def gather(root: Path, spec: StudySpec) -> Gathered:
     """Return the surveys of a study, read, scored and linked.
@@ -72,17 +87,50 @@ def gather(root: Path, spec: StudySpec) -> Gathered:
     StudyError
         With the problems of all files together; nothing is repaired.
     """
-    pseudonym_key(spec)
+    return join(read_files(root, spec), spec)
+
+
+def read_files(root: Path, spec: StudySpec, *, skip: Collection[str] = ()) -> Files:
+    """Return both surveys, scored, and the roster, as far as they can be read.
+
+    Parameters
+    ----------
+    root
+        The study folder.
+    spec
+        What `study.yml` says.
+    skip
+        Blocks of `study.yml` that are known to be unreadable, such as "sources.managers".
+    """
     problems: list[Problem] = []
-    with _numbered(root, spec) as employee_file:
-        employees = _attempt(
-            lambda: _survey(root, spec, spec.sources.employees, employee_file), problems
-        )
-    managers = None
-    if (source := spec.sources.managers) is not None:
-        managers = _attempt(lambda: _survey(root, spec, source, root / source.data), problems)
-    roster = _attempt(lambda: _roster(root, spec), problems)
-    if problems or employees is None or roster is None:
+    surveys: dict[str, Survey | None] = {"employees": None, "managers": None}
+    roster = None
+    try:
+        pseudonym_key(spec)
+    except StudyError as error:
+        return Files(None, None, None, (Problem("", error.message),))
+    for name in surveys:
+        source = getattr(spec.sources, name)
+        if source is not None and f"sources.{name}" not in skip:
+            surveys[name] = _attempt(lambda s=source: _survey(root, spec, s), problems)  # type: ignore[misc]
+    if not any(name.startswith("links.") for name in skip):
+        roster = _attempt(lambda: _roster(root, spec), problems)
+    return Files(surveys["employees"], surveys["managers"], roster, tuple(problems))
+
+
+def join(files: Files, spec: StudySpec) -> Gathered:
+    """Return what was read, employees linked to their managers.
+
+    Raises
+    ------
+    StudyError
+        With the problems of all files together.
+    ResponseError
+        With every respondent who cannot be linked.
+    """
+    employees, managers, roster = files.employees, files.managers, files.roster
+    if files.problems or employees is None or roster is None:
+        problems = files.problems
         raise StudyError(f"The data of the study have {counted(problems)}.", problems)
     links = spec.links.managers
     linked = responses.link(
@@ -157,22 +205,22 @@ def _attempt(step: Callable[[], T], problems: list[Problem]) -> T | None:
         return None
 
 
-def _survey(root: Path, spec: StudySpec, source: Source, path: Path) -> Survey:
+def _survey(root: Path, spec: StudySpec, source: Source) -> Survey:
     """Read and score one survey."""
-    respondent = "row" if source.respondent == ROW else source.respondent
     try:
-        answers = responses.read(
-            path,
-            instruments.read(root / source.instrument),
-            respondent=respondent,
-            values=source.values,
-            language=source.language or spec.language,
-            missing=source.missing,
-            columns=source.columns,
-            delimiter=source.delimiter,
-            pseudonym_key=pseudonym_key(spec),
-        )
-        return Survey(answers, responses.score(answers))
+        with _numbered(root, source) as path:
+            answers = responses.read(
+                path,
+                instruments.read(root / source.instrument),
+                respondent="row" if source.respondent == ROW else source.respondent,
+                values=source.values,
+                language=source.language or spec.language,
+                missing=source.missing,
+                columns=source.columns,
+                delimiter=source.delimiter,
+                pseudonym_key=pseudonym_key(spec),
+            )
+        return Survey(replace(answers, source=root / source.data), responses.score(answers))
     except CrosslevelError as error:
         raise _named(error, source.data) from error
 
@@ -227,26 +275,19 @@ def _in_files(error: CrosslevelError, spec: StudySpec) -> CrosslevelError:
 
 
 @contextmanager
-def _numbered(root: Path, spec: StudySpec) -> Iterator[Path]:
-    """Give the employees' file, or a numbered copy when its rows carry no identifier."""
-    path = root / spec.sources.employees.data
-    if spec.sources.employees.respondent != ROW or not path.is_file():
+def _numbered(root: Path, source: Source) -> Iterator[Path]:
+    """Give the file of a survey, or a numbered copy when its rows carry no identifier."""
+    path = root / source.data
+    if source.respondent != ROW or not path.is_file():
         yield path
         return
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, path.name)
-        delimiter = spec.sources.employees.delimiter
+        delimiter = source.delimiter or responses.delimiter_of(path)
         table = responses.read_table(path, delimiter=delimiter)
         table.insert(0, "row", _row_names(table.index))
-        table.to_csv(
-            copy, index=False, encoding="utf-8", lineterminator="\n", sep=delimiter or _tab(path)
-        )
+        table.to_csv(copy, index=False, encoding="utf-8", lineterminator="\n", sep=delimiter)
         yield copy
-
-
-def _tab(path: Path) -> str:
-    """Return what separates the fields of a file by its ending."""
-    return "\t" if path.suffix.lower() in (".tsv", ".tab") else ","
 
 
 def _row_names(index: pd.Index) -> list[str]:

@@ -149,6 +149,26 @@ class DisclosureRule(Block):
     minimum: int = Field(default=5, ge=1)
 
 
+class ReportSpec(Block):
+    """A report of the study and the formats it is written in; a name alone means all of them."""
+
+    name: str
+    formats: tuple[Literal["html", "pdf", "docx"], ...] = Field(
+        default=("html", "pdf", "docx"), min_length=1
+    )
+
+
+def named_report(value: Any) -> Any:
+    """Return a report given by its name alone as a block.
+
+    Examples
+    --------
+    >>> named_report("article")
+    {'name': 'article'}
+    """
+    return {"name": value} if isinstance(value, str) else value
+
+
 class StudySpec(Block):
     """Everything `study.yml` says."""
 
@@ -172,7 +192,9 @@ class StudySpec(Block):
     claims: tuple[ClaimSpec, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     disclosure: DisclosureRule = DisclosureRule()
-    reports: tuple[str, ...] = ("article",)
+    reports: tuple[Annotated[ReportSpec, BeforeValidator(named_report)], ...] = Field(
+        default=(ReportSpec(name="article"),), min_length=1
+    )
 
     @field_validator("levels")
     @classmethod
@@ -200,6 +222,11 @@ class StudySpec(Block):
         return next(m for m in self.models if m.id == name)
 
     @property
-    def main_model(self) -> ModelSpec | None:
-        """The model whose role is main, if the study names one."""
-        return next((m for m in self.models if m.role == "main"), None)
+    def main_model(self) -> ModelSpec:
+        """The model the study is about: that with the role main; without one, the last.
+
+        A null model is taken only when there is no other.
+        """
+        main = [m for m in self.models if m.role == "main"]
+        others = [m for m in self.models if m.role != "null"]
+        return (main or others or list(self.models))[-1]

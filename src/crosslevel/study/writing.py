@@ -8,18 +8,32 @@ from pathlib import Path
 import pandas as pd
 
 from crosslevel.errors import StudyError
+from crosslevel.study.origin import require_replaceable, write_record
 from crosslevel.study.simulation import SimulatedStudy
 from crosslevel.study.spec import ROW, Source, StudySpec
 
 
-def write_data(root: Path, spec: StudySpec, drawn: SimulatedStudy) -> list[Path]:
+def write_data(
+    root: Path, spec: StudySpec, drawn: SimulatedStudy, *, overwrite: bool = False
+) -> list[Path]:
     """Write simulated data where, and with the column names that, `study.yml` says.
 
     Raises
     ------
     StudyError
-        When `study.yml` asks for files that a simulation does not write.
+        When `study.yml` asks for files that a simulation does not write, and, unless `overwrite`,
+        when a file is there that no simulation wrote.
     """
+    contents = {name: _csv(frame) for name, frame in _tables(spec, drawn).items()}
+    if not overwrite:
+        require_replaceable(root, contents)
+    paths = [_write(root / name, content) for name, content in contents.items()]
+    write_record(root, contents, seed=spec.seed or 0)
+    return paths
+
+
+def _tables(spec: StudySpec, drawn: SimulatedStudy) -> dict[str, pd.DataFrame]:
+    """Return the five files by name."""
     sources, links = spec.sources, spec.links
     if sources.managers is None or links.managers is None or links.units is None:
         raise StudyError("A simulated study needs managers, and links for managers and units.")
@@ -44,7 +58,7 @@ def write_data(root: Path, spec: StudySpec, drawn: SimulatedStudy) -> list[Path]
     }
     if len(tables) < 5:
         raise StudyError("A simulated study needs five different files under sources and links.")
-    return [_write(root / name, frame) for name, frame in tables.items()]
+    return tables
 
 
 def _renamed(frame: pd.DataFrame, respondent: str, source: Source) -> pd.DataFrame:
@@ -53,8 +67,18 @@ def _renamed(frame: pd.DataFrame, respondent: str, source: Source) -> pd.DataFra
     return frame.rename(columns=dict(names))
 
 
-def _write(path: Path, frame: pd.DataFrame) -> Path:
-    """Write a frame as CSV, the same bytes on every system."""
+def _csv(frame: pd.DataFrame) -> bytes:
+    """Return a frame as CSV, the same bytes on every system."""
+    return frame.to_csv(index=False, lineterminator="\n").encode("utf-8")
+
+
+def _write(path: Path, content: bytes) -> Path:
+    """Write a file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    frame.to_csv(path, index=False, encoding="utf-8", lineterminator="\n")
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        beside.write_bytes(content)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
     return path

@@ -66,7 +66,7 @@ def test_check_prints_every_problem(study: Path, capsys: pytest.CaptureFixture[s
 
 def test_check_in_json(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(study), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"problems": []}
+    assert json.loads(capsys.readouterr().out) == {"problems": [], "notes": []}
     (study / "data" / "units.csv").unlink()
     assert main(["check", str(study), "--json"]) == 1
     (problem,) = json.loads(capsys.readouterr().out)["problems"]
@@ -77,7 +77,7 @@ def test_run_in_json(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", str(study), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["simulated"] is True
-    assert told["values"]["hospitals"] == 6
+    assert told["values"]["hospitals_analysed"] == 6
     assert {claim["id"] for claim in told["claims"]} == {"problem-solving", "reward-control"}
     assert "coefficients" in told["tables"]
 
@@ -87,10 +87,81 @@ def test_simulate_gives_the_same_data_again(
 ) -> None:
     path = study / "data" / "employees.csv"
     before = path.read_bytes()
-    path.write_text("employee\n", encoding="utf-8")
+    path.unlink()
     assert main(["simulate", str(study)]) == 0
     assert path.read_bytes() == before
     assert "employees.csv" in capsys.readouterr().out
+
+
+def test_simulate_redraws_what_it_wrote_from_another_truth(study: Path) -> None:
+    path = study / "data" / "employees.csv"
+    before = path.read_bytes()
+    text = (study / "study.yml").read_text(encoding="utf-8")
+    (study / "study.yml").write_text(text.replace("seed: 2020", "seed: 7"), encoding="utf-8")
+    assert main(["simulate", str(study)]) == 0
+    assert path.read_bytes() != before
+    assert main(["check", str(study)]) == 0
+
+
+def test_simulate_does_not_overwrite_data_it_did_not_write(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With `simulated: true` left in study.yml, one's own answers were overwritten."""
+    path = study / "data" / "employees.csv"
+    real = b"employee,gl1\nA7,4\n"
+    path.write_bytes(real)
+    others = {p: p.read_bytes() for p in (study / "data").iterdir()}
+    assert main(["simulate", str(study)]) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert "data/employees.csv: is not a file that `crosslevel simulate` wrote" in said
+    assert "simulate --overwrite" in said
+    assert {p: p.read_bytes() for p in (study / "data").iterdir()} == others
+    (study / "simulated.json").unlink()
+    assert main(["simulate", str(study)]) == 1
+    (study / "simulated.json").write_text("{", encoding="utf-8")
+    assert main(["simulate", str(study)]) == 1
+    assert path.read_bytes() == real
+    assert main(["simulate", str(study), "--overwrite"]) == 0
+    assert path.read_bytes() != real
+    assert main(["simulate", str(study)]) == 0
+
+
+def test_simulated_data_cannot_pass_for_real(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = study / "study.yml"
+    text = path.read_text(encoding="utf-8").replace("simulated: true\nseed: 2020\n", "")
+    path.write_text(text, encoding="utf-8")
+    (study / "data" / "units.csv").write_bytes((study / "data" / "units.csv").read_bytes() + b"\n")
+    assert main(["check", str(study)]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("4 problems:")
+    assert "data/employees.csv holds simulated data, and the study does not say so." in said
+    assert main(["run", str(study)]) == 1
+    assert "holds simulated data" in capsys.readouterr().err
+
+
+def test_changed_data_in_a_simulated_study_are_noted(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = study / "data" / "units.csv"
+    path.write_bytes(path.read_bytes() + b"\n")
+    assert main(["check", str(study)]) == 0
+    assert "data/units.csv was changed after it was simulated." in capsys.readouterr().out
+
+
+def test_check_tells_of_a_run_that_was_killed_and_changes_nothing(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = study / ".build-old-x" / "build"
+    old.mkdir(parents=True)
+    (old / "manifest.json").write_text("{}", encoding="utf-8")
+    assert main(["check", str(study)]) == 0
+    said = capsys.readouterr().out
+    assert "A run was killed while it replaced build/; what was there is in" in said
+    assert ".build-old-x/build" in said
+    assert old.is_dir()
+    assert not (study / "build").exists()
 
 
 def test_simulate_does_not_touch_data_that_may_be_real(

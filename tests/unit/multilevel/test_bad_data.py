@@ -222,3 +222,12 @@ def test_the_callers_frame_is_not_changed(frame: pd.DataFrame) -> None:
     before = frame.copy()
     fit("y ~ x*sex + within(x, unit) + (x | unit)", frame)
     pd.testing.assert_frame_equal(frame, before)
+
+
+def test_a_deviation_from_units_that_is_rounding_only_is_no_predictor():
+    """A unit-level score within units was 4e-16 in places and got a coefficient of 1e13."""
+    rng = np.random.default_rng(3)
+    unit = np.repeat(np.arange(20), 7)
+    frame = pd.DataFrame({"y": rng.normal(size=140), "use": rng.normal(3, 1, 20)[unit] / 3})
+    fitted = fit("y ~ within(use, unit) + (1 | unit)", frame.assign(unit=unit))
+    assert fitted.glance()["dropped_terms"].item() == ("within(use, unit)",)

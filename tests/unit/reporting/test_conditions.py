@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from crosslevel.errors import RenderError
+from crosslevel.errors import RenderError, StudyError
 from crosslevel.reporting import open_report, quarto, render
 from crosslevel.reporting.conditions import resolved
 from crosslevel.reporting.contents import contents
@@ -187,11 +187,10 @@ def test_numbers_without_a_value_are_nothing_to_show(tmp_path: Path) -> None:
 
 
 def test_the_main_model_is_the_runs(tmp_path: Path) -> None:
-    """Without a role it used to be the model of the first claim, and unit effects another's."""
+    """Reports had a rule of their own where the build named none."""
     study = write_build(tmp_path)
     valued(study, main_model="perceived")
     assert open_report(study).tables.main_model == "perceived"
     valued(study, main_model=None)
-    assert open_report(study).tables.main_model == "main"
-    edited(study, "fits", lambda frame: frame.assign(role="secondary"))
-    assert open_report(study).tables.main_model == "perceived"
+    with pytest.raises(StudyError, match="no value 'main_model'"):
+        _ = open_report(study).tables.main_model

@@ -12,6 +12,7 @@ from crosslevel import catalogue
 from crosslevel.cli import main
 from crosslevel.errors import RenderError
 from crosslevel.reporting import eject, embedded, open_report, render, rendering
+from crosslevel.reporting.rendering import planned
 from crosslevel.study.build import sha256
 from reports.pages import Web
 from reports.synthetic import sealed
@@ -53,6 +54,30 @@ def test_unknown_formats_and_engines_are_refused(study: Path) -> None:
 def test_without_a_build_it_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(RenderError, match=r"no build/ yet\. Run `crosslevel run` first"):
         render(tmp_path, engine="embedded")
+
+
+def test_a_build_that_a_killed_run_had_moved_aside_is_rendered(study: Path) -> None:
+    """`render` said that there was no build and sent the reader to run again."""
+    (study / ".build-old-x").mkdir()
+    (study / "build").rename(study / ".build-old-x" / "build")
+    assert once(study).is_file()
+    assert not (study / ".build-old-x").exists()
+
+
+def test_reports_and_formats_are_those_of_the_study(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`reports:` of study.yml was read and never used."""
+    sealed(study, reports=["article", {"name": "small", "formats": ["html"]}])
+    assert planned(study) == [("article", ("html", "pdf", "docx")), ("small", ("html",))]
+    assert planned(study, "small") == [("small", ("html",))]
+    assert planned(study, None, ["docx"]) == [("article", ["docx"]), ("small", ["docx"])]
+    with pytest.raises(RenderError, match="no report 'smal'"):
+        planned(study, "smal")
+    sealed(study, reports=[{"name": "small", "formats": ["html"]}])
+    assert main(["render", str(study), "--engine", "embedded"]) == 0
+    assert "small.html" in capsys.readouterr().out
+    assert [p.name for p in (study / "build" / "reports").iterdir()] == ["small.html"]
 
 
 def test_changed_data_are_noticed_and_missing_data_are_not(study: Path) -> None:
@@ -220,7 +245,7 @@ def test_commands(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_values_estimates_and_cells_are_written_the_house_way(study: Path) -> None:
     report = open_report(study)
-    assert str(report.value("hospitals")) == "6"
+    assert str(report.value("hospitals_analysed")) == "6"
     assert str(report.value("response_rate")).endswith("%")
     assert str(report.value("rule")) == "mean-of-managers"
     assert report.value("employees_invited")._repr_markdown_() == str(

@@ -15,7 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crosslevel.errors import ResponseError
-from crosslevel.responses import NO_ANSWER, NO_ID, Roster, Scored, ScoredColumn, flow, link, read_roster
+from crosslevel.responses import (
+    NO_ANSWER,
+    NO_ID,
+    Roster,
+    Scored,
+    ScoredColumn,
+    flow,
+    link,
+    read_roster,
+)
 
 SETTINGS = settings(derandomize=True, deadline=None, max_examples=40, database=None)
 
@@ -215,9 +224,7 @@ def test_rows_without_identifier_are_not_said_to_be_silence(small):
     """An answer without identifier was counted as "did not respond"."""
     people = replace(
         employees(PEOPLE[:2]),
-        losses=_lost(
-            (4, "", NO_ID), (5, "5", NO_ANSWER), (6, "5", NO_ANSWER), (7, "1", NO_ANSWER)
-        ),
+        losses=_lost((4, "", NO_ID), (5, "5", NO_ANSWER), (6, "5", NO_ANSWER), (7, "1", NO_ANSWER)),
     )
     heads = replace(managers(HEADS), losses=_lost((9, "", NO_ID)))
     table = flow(small, people, heads, link(people, heads, small)).levels

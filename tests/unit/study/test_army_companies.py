@@ -73,7 +73,7 @@ def test_the_copied_values_are_those_of_the_reference_files(compare: ModuleType)
 
 def test_variances_equal_lme4(build: Build) -> None:
     found = reference_values.entries("lmm")["bh1996_crosslevel"].values["varcorr"]
-    table = build.table("variance").query("model == 'bh1996_crosslevel'")
+    table = build.exact("variance").query("model == 'bh1996_crosslevel'")
     assert sorted(table["covariance"]) == pytest.approx(
         sorted(found["vcov"]), rel=LMM["variance"]["rtol"], abs=LMM["variance"]["atol"]
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -13,12 +14,15 @@ from crosslevel.errors import StudyError
 from crosslevel.study.build import (
     Manifest,
     describe_inputs,
+    displaced,
     open_build,
     package_versions,
     python_version,
     replacing,
+    restore,
     write_build,
 )
+from crosslevel.study.spec import ReportSpec
 
 
 def _manifest() -> Manifest:
@@ -37,7 +41,7 @@ def _manifest() -> Manifest:
         outputs=(),
         disclosure_minimum=5,
         conf_level=0.95,
-        reports=("article",),
+        reports=(ReportSpec(name="article"),),
     )
 
 
@@ -131,6 +135,26 @@ def test_the_old_build_stays_when_it_cannot_be_replaced(
     monkeypatch.undo()
     assert open_build(tmp_path).value("n") == 1
     assert [p.name for p in tmp_path.iterdir()] == ["build"]
+
+
+def test_a_build_that_a_killed_run_had_moved_aside_is_put_back(tmp_path: Path) -> None:
+    """After kill -9 between two renames, only the next run found the build again."""
+    _run(tmp_path, 1)
+    aside = tmp_path / ".build-old-x"
+    aside.mkdir()
+    (tmp_path / "build").rename(aside / "build")
+    assert displaced(tmp_path) == aside / "build"
+    assert open_build(tmp_path).value("n") == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["build"]
+    assert displaced(tmp_path) is None
+
+
+def test_what_lies_aside_while_there_is_a_build_is_left(tmp_path: Path) -> None:
+    _run(tmp_path, 1)
+    aside = tmp_path / ".build-old-x" / "build"
+    shutil.copytree(tmp_path / "build", aside)
+    restore(tmp_path)
+    assert aside.is_dir()
 
 
 def test_build_being_a_file_is_refused_before_anything_is_computed(tmp_path: Path) -> None:

@@ -52,6 +52,10 @@ NULL = "goal_learning ~ 1 + (1 | hospital/unit)"
             "method: ml\n    df: ",
             "df: kenward-roger goes with REML only.",
         ),
+        (NULL, "goal_learning ~ tenure + (1 | unit)", "role: a null model has no predictors"),
+        (NULL, "goal_learning ~ 0 + (1 | unit)", "role: a null model has no predictors"),
+        (NULL, "goal_learning ~ 1 + (1 + tenure | unit)", "has random intercepts only"),
+        ("reports: [article]", "reports: [artikle]", "no report 'artikle'. Did you mean 'article'"),
         ("covariance: model", "covariance: CR2", "corrects the model's covariance, not CR2."),
     ],
 )
@@ -98,6 +102,45 @@ def test_a_catalogue_instrument_that_was_not_copied(study: Path) -> None:
     shutil.rmtree(study / "surveys" / "manager-data-use")
     (problem,) = map(str, Study.open(study).check())
     assert "The catalogue has 'manager-data-use': copy its folder there." in problem
+
+
+def test_problems_of_the_study_and_of_every_file_come_at_once(study: Path) -> None:
+    """A misspelt model used to hide all that was wrong with the data."""
+    path = study / "study.yml"
+    text = path.read_text(encoding="utf-8").replace("~ problem_solving_use", "~ problem_solving_us")
+    path.write_text(text, encoding="utf-8")
+    for name, old, new in (
+        ("employees", "gl1,gl2", "gl1,gl1"),
+        ("managers", "psu1,", "psu9,"),
+        ("roster-employees", "H1-U01", "H1-U99"),
+    ):
+        file = study / "data" / f"{name}.csv"
+        file.write_text(file.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
+    said = "\n".join(str(p) for p in Study.open(study).check())
+    assert "there is no column 'problem_solving_us'" in said
+    assert "data/employees.csv, column 'gl1': 2 columns have this name." in said
+    assert "data/managers.csv, item 'psu1': no column 'psu1'." in said
+    assert "data/roster-employees.csv, row 2: unit 'H1-U99' is unknown." in said
+    assert (study / "build").exists() is False
+
+
+def test_what_only_the_data_can_tell_of_models_and_claims(study: Path) -> None:
+    path = study / "study.yml"
+    text = path.read_text(encoding="utf-8").replace("reports: [article]", "reports: [artikle]")
+    text = text.replace("~ problem_solving_use", "~ within(problem_solving_use, unit)", 1)
+    text = text.replace(
+        "    term: problem_solving_use", "    term: within(problem_solving_use, unit)"
+    )
+    text = text.replace("term: problem_solving_use}", "term: 'within(problem_solving_use, unit)'}")
+    text = text.replace("+ tenure + profession", "+ C(tenure) + profession:manager_profession", 1)
+    path.write_text(text, encoding="utf-8")
+    problems = [str(p) for p in Study.open(study).check()]
+    said = "\n".join(problems)
+    assert "no report 'artikle'" in said
+    assert said.count("has no estimate for 'within(problem_solving_use, unit)'") == 2
+    assert "model 'main', 'tenure': only " in said
+    assert "model 'main', 'manager_profession' by 'profession': only " in said
+    assert "are in" in said
 
 
 def test_checking_changes_nothing(study: Path) -> None:

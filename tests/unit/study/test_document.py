@@ -47,14 +47,24 @@ def test_the_template_is_read(tmp_path: Path) -> None:
     [
         ("title: Man", "titel: Man", "titel", "unknown key 'titel'. Did you mean 'title'?"),
         ("conf_level: 0.95", "conf_level: 95", "conf_level", "must be less than 1, got '95'."),
-        ("seed: 2020", "seed: often", "seed", "valid integer"),
-        ("date: 2026-01-15", "date: soon", "date", "must be a valid date"),
+        ("seed: 2020", "seed: often", "seed", "must be a whole number"),
+        ("date: 2026-01-15", "date: soon", "date", "must be a date such as 2026-01-31"),
         ("  minimum: 5", "  minimum: 0", "  minimum", "greater than or equal to 1, got '0'."),
         ("    rule: mean-of", "    rule: mean-off", "    rule", "Did you mean 'mean-of-managers'?"),
         ("levels: [employee, unit", "levels: [person, unit", "levels", "must begin with employee"),
         ("authors: [The crosslevel developers]", "authors: []", "authors", "at least 1 item"),
         ("    formula: goal", "    formla: goal", "    formla", "Did you mean 'formula'?"),
         ("  - id: w1", "  - ids: w1", "  - ids", "the key 'id' is missing."),
+        ("  minimum: 5", "  minimum:", "  minimum", "minimum: has nothing after it."),
+        ("conf_level: 0.95", "conf_level: null", "conf_level", "a number, got nothing."),
+        ("date: 2026-01-15", "date:", "date:", "date: has nothing after it."),
+        ("reports: [article]", "reports: article", "reports", "a list, such as [one, two], got"),
+        (
+            "reports: [article]",
+            "reports: [{name: article, formats: [pfd]}]",
+            "reports",
+            "Did you mean 'pdf'?",
+        ),
         ("sources:\n", "source:\n", "source", "Did you mean 'sources'?"),
     ],
 )
@@ -65,6 +75,20 @@ def test_a_wrong_key_or_value_is_named_with_its_line(
     problems = _problems(tmp_path, text)
     place = f"study.yml:{_line(text, line)} "
     assert any(p.startswith(place) and said in p for p in problems), problems
+
+
+def test_a_role_without_a_word_is_not_the_null_model(tmp_path: Path) -> None:
+    (problem,) = _problems(tmp_path, _with("    role: main", "    role:"))
+    assert "role: has nothing after it. Give it a value, or delete it." in problem
+
+
+def test_the_word_null_is_a_value(tmp_path: Path) -> None:
+    path = tmp_path / "study.yml"
+    text = _with("    wave: w1", "    wave: ~").replace("    role: main", "    role: null")
+    path.write_text(text, encoding="utf-8")
+    spec = parse(read_document(path), StudySpec)
+    assert spec.sources.employees.wave is None
+    assert spec.model("main").role == "null"
 
 
 def test_all_problems_come_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:

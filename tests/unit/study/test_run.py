@@ -13,7 +13,9 @@ import statsmodels.formula.api as smf
 from scipy import stats
 
 from crosslevel import multilevel
+from crosslevel.cli import main
 from crosslevel.errors import StudyError
+from crosslevel.reporting import open_report
 from crosslevel.study import Build, Study, create, open_build
 
 COLUMNS = {
@@ -56,7 +58,7 @@ def linked(build: Build) -> pd.DataFrame:
 
 
 def _main(build: Build) -> pd.DataFrame:
-    table = build.table("coefficients").query("model == 'main' and estimator == 'multilevel'")
+    table = build.exact("coefficients").query("model == 'main' and estimator == 'multilevel'")
     return table.set_index("term")
 
 
@@ -120,7 +122,9 @@ def test_counts_agree_with_the_files(build: Build, folder: Path) -> None:
     assert build.value("employees_responded") == counts["employees"]
     assert build.value("managers_responded") == counts["managers"]
     assert build.value("units_invited") == counts["units"]
-    assert build.value("hospitals") == 6
+    units = pd.read_csv(folder / "data" / "units.csv")
+    assert build.value("hospitals_invited") == units["hospital"].nunique() == 6
+    assert build.value("hospitals_analysed") == 6
     assert build.value("response_rate") == counts["employees"] / counts["roster-employees"]
     fits = build.table("fits").set_index("model")
     assert build.value("employees_analysed") == fits.loc["main", "n"]
@@ -135,7 +139,7 @@ def test_ols_has_unit_clustered_errors(build: Build, linked: pd.DataFrame) -> No
     formula = "goal_learning ~ problem_solving_use + reward_control_use + tenure + C(profession)"
     codes = {"groups": pd.factorize(rows["unit"])[0]}
     witness = smf.ols(formula, rows).fit(cov_type="cluster", cov_kwds=codes)
-    table = build.table("coefficients").query("model == 'main' and estimator == 'ols-cluster'")
+    table = build.exact("coefficients").query("model == 'main' and estimator == 'ols-cluster'")
     ours = table.set_index("term")
     for term in ("problem_solving_use", "reward_control_use", "tenure"):
         assert ours.loc[term, "estimate"] == pytest.approx(witness.params[term], rel=1e-9)
@@ -158,7 +162,7 @@ def test_predictions_equal_those_of_the_fit(build: Build, linked: pd.DataFrame) 
     frame = linked.assign(profession=pd.Categorical(linked["profession"], categories=order))
     fit = multilevel.fit(formula, frame)
     used = frame.dropna(subset=["problem_solving_use", "tenure", "profession", "goal_learning"])
-    table = build.table("predictions").query("term == 'problem_solving_use'")
+    table = build.exact("predictions").query("term == 'problem_solving_use'")
     rows = pd.DataFrame(
         {
             "problem_solving_use": table["x"].to_numpy(),
@@ -188,7 +192,7 @@ def test_no_line_ends_at_the_score_of_one_manager(build: Build, linked: pd.DataF
 
 
 def test_intervals_of_units_do_not_tell_their_size(build: Build) -> None:
-    effects = build.table("unit_effects")
+    effects = build.exact("unit_effects")
     width = effects["conf_high"] - effects["conf_low"]
     np.testing.assert_allclose(width, width.iloc[0], rtol=1e-12)
     assert "flow_units" not in build.tables
@@ -202,7 +206,7 @@ def test_extremes_of_scores_are_not_published(build: Build) -> None:
 
 
 def test_standardised_slopes(build: Build, linked: pd.DataFrame) -> None:
-    row = build.table("common_source").iloc[0]
+    row = build.exact("common_source").iloc[0]
     assert (row["model"], row["term"]) == ("main", "problem_solving_use")
     used = linked.dropna(
         subset=["problem_solving_use", "reward_control_use", "tenure", "goal_learning"]
@@ -223,8 +227,8 @@ def test_unit_effects_are_ordered_and_nameless(build: Build) -> None:
 
 
 def test_null_models_give_the_iccs(build: Build) -> None:
-    iccs = build.table("iccs")
-    parts = build.table("variance").query("model == 'null_goal_learning'").set_index("group")
+    iccs = build.exact("iccs")
+    parts = build.exact("variance").query("model == 'null_goal_learning'").set_index("group")
     total = parts["covariance"].sum()
     for row in iccs.query("model == 'null_goal_learning'").itertuples():
         assert row.icc == pytest.approx(parts.loc[row.group, "covariance"] / total, rel=1e-12)
@@ -258,6 +262,68 @@ def test_the_sole_rule_leaves_out_units_with_two_managers(folder: Path, tmp_path
     build = Study.open(sole).run()
     assert build.value("rule") == "sole"
     assert int(build.value("units_analysed")) < int(open_build(folder).value("units_analysed"))
+
+
+def test_without_managers_in_the_main_model_the_flow_ends_with_its_rows(
+    folder: Path, tmp_path: Path
+) -> None:
+    """Employees of units without a manager were in the model and left out of `analysed`."""
+    other = Path(shutil.copytree(folder, tmp_path / "perceived"))
+    text = (other / "study.yml").read_text(encoding="utf-8").replace("role: main", "role: null")
+    text = text.replace("role: secondary", "role: main", 1).replace("role: null", "role: secondary")
+    (other / "study.yml").write_text(text, encoding="utf-8")
+    build = Study.open(other).run()
+    assert build.value("main_model") == "perceived"
+    fits = build.table("fits").set_index("model")
+    assert build.value("employees_analysed") == fits.loc["perceived", "n"]
+    assert build.value("employees_linked") == build.value("employees_responded")
+    assert build.value("managers_analysed") == 0
+    flow = build.table("flow").set_index(["level", "stage"])["reason"]
+    assert flow["manager", "analysed"] == "the main model uses no answer of managers"
+
+
+def test_without_a_main_role_run_report_and_command_take_the_same_model(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command showed no coefficients, and only run and report took the last model."""
+    other = Path(shutil.copytree(folder, tmp_path / "mainless"))
+    text = (
+        (other / "study.yml").read_text(encoding="utf-8").replace("role: main", "role: secondary")
+    )
+    (other / "study.yml").write_text(text, encoding="utf-8")
+    assert main(["run", str(other)]) == 0
+    shown = capsys.readouterr().out
+    assert Study.open(other).spec.main_model.id == "engagement"
+    assert open_build(other).value("main_model") == "engagement"
+    assert open_report(other).tables.main_model == "engagement"
+    assert "Engagement and the uses as" in shown
+    assert "No model has the role main; 'engagement' is taken." in shown
+
+
+def test_rows_without_an_identifier_are_said_to_be_so(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They were counted among those who did not respond, and only `check` told."""
+    other = Path(shutil.copytree(folder, tmp_path / "nameless"))
+    path = other / "data" / "employees.csv"
+    frame = pd.read_csv(path, dtype="str", keep_default_na=False)
+    frame.loc[[0, 3], "employee"] = ""
+    frame.iloc[5, 1:] = ""
+    frame.to_csv(path, index=False)
+    said = (
+        f"employees.csv: 3 of {len(frame):,} rows are not used: "
+        "no respondent id (2 rows: 2, 5); no answer to any item (row 7)."
+    )
+    assert main(["check", str(other)]) == 0
+    assert said in capsys.readouterr().out
+    assert main(["run", str(other)]) == 0
+    assert said in capsys.readouterr().out
+    flow = open_build(other).table("flow").set_index(["level", "stage"])
+    row = flow.loc[("employee", "responded")]
+    assert row["reason"] == (
+        f"{row['lost'] - 3:,}: did not respond; 2: answered without an identifier; "
+        "1: answered no item"
+    )
 
 
 def test_pseudonyms_replace_identifiers_everywhere(
@@ -294,7 +360,10 @@ def test_a_variance_of_zero_is_said_with_its_level(build: Build) -> None:
     parts = build.table("variance").set_index(["model", "group"])["covariance"]
     for model, row in boundary.iterrows():
         assert parts[model, "hospital"] == 0
-        assert "a variance of hospital is estimated as zero" in row["status_text"]
+        assert "the variance of hospital is estimated as zero" in row["status_text"]
+        said = f"Model '{model}': the variance of hospital is estimated as zero."
+        assert said in set(build.table("notices")["text"])
+    assert len(boundary) > 0
     assert fits.loc["main", "status"] == "converged"
 
 

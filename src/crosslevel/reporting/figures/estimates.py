@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from crosslevel.errors import RenderError
+from crosslevel.integration import within_sentence
 from crosslevel.reporting.figures.style import (
     ACCENT,
     INK,
@@ -21,7 +22,6 @@ from crosslevel.reporting.figures.style import (
     zero_line,
 )
 from crosslevel.reporting.models import INTERCEPT, fit_of, main_model
-from crosslevel.reporting.wording import within_sentence
 from crosslevel.study.build import Build
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from crosslevel.errors import RenderError
+from crosslevel.integration import within_sentence
 from crosslevel.reporting.figures.style import ACCENT, WARM, WIDTH, sheet, styled
 from crosslevel.reporting.models import main_model
-from crosslevel.reporting.wording import within_sentence
 from crosslevel.study.build import Build
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from crosslevel.reporting.markdown import Cells, Table, section
-from crosslevel.reporting.numbers import DASH, count, interval, number, percent
+from crosslevel.reporting.numbers import DASH, count, interval, mean_and_spread, number, percent
 from crosslevel.reporting.wording import LEVELS, STAGES
 from crosslevel.study.build import Build
 
@@ -67,8 +67,7 @@ def _reliability_cells(row: pd.Series) -> tuple[str, ...]:
         str(row["label"]),
         count(row["n_items"]),
         count(row["n"]),
-        number(row["mean"]),
-        number(row["std_dev"]),
+        *mean_and_spread(row),
         count(row.get("n_complete")) if judged else "",
         number(row["alpha"]),
         interval(row["alpha_low"], row["alpha_high"]),
@@ -135,8 +134,7 @@ def items(build: Build, *, audience: str) -> Table:
                     (
                         text,
                         count(row["n"]),
-                        number(row["mean"]),
-                        number(row["std_dev"]),
+                        *mean_and_spread(row),
                         number(row["item_total"]),
                         number(row["alpha_if_dropped"]),
                     )
@@ -173,7 +171,7 @@ def _background_row(row: pd.Series) -> Cells:
     label, n = str(row["label"]), count(row["n"])
     if pd.notna(row["share"]):
         return Cells((label, n, percent(row["share"]), ""))
-    return Cells((label, n, number(row["mean"]), number(row["std_dev"])))
+    return Cells((label, n, *mean_and_spread(row)))
 
 
 def correlations(build: Build) -> Table:
@@ -184,7 +182,6 @@ def correlations(build: Build) -> Table:
     labels |= dict(zip(frame["other"], frame["other_label"], strict=True))
     names = [scale for scale in scales.index if scale in labels]
     names += [name for name in labels if name not in names]
-    values = scales[["mean", "std_dev"]].to_dict()
     known: dict[tuple[str, str, str], float] = {}
     for _, row in frame.iterrows():
         first, second = str(row["variable"]), str(row["other"])
@@ -193,7 +190,7 @@ def correlations(build: Build) -> Table:
     rows = []
     for i, name in enumerate(names):
         cells = [f"{i + 1}. {labels[name]}"]
-        cells += [number(values[column].get(name)) for column in ("mean", "std_dev")]
+        cells += mean_and_spread(scales.loc[name]) if name in scales.index else ["", ""]
         for j, other in enumerate(names):
             level = "within" if j > i else "between"
             cells.append(DASH if i == j else number(known.get((level, name, other))))
