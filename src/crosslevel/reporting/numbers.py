@@ -110,10 +110,10 @@ def mean_and_spread(row: pd.Series) -> tuple[str, str]:
     >>> mean_and_spread(pd.Series({"mean": 3.412, "std_dev": 0.72}))
     ('3.41', '0.72')
     >>> mean_and_spread(pd.Series({"mean": 46.9, "std_dev": 24.5}))
-    ('47', '24')
+    ('46.9', '24.5')
     """
     spread = row["std_dev"]
-    decimals = 2 if _missing(spread) else sum(spread < limit for limit in (10, 1))
+    decimals = 2 if _missing(spread) else sum(spread < limit for limit in (100, 10))
     return number(row["mean"], decimals=decimals), number(spread, decimals=decimals)
 
 

@@ -45,7 +45,8 @@ def published(
     -----
     An estimate, its standard error and its interval are rounded to two digits of the standard error
     (a quarter of the interval's width), or to as many more as their signs and their claim need; a
-    mean and a standard deviation to two digits of the standard deviation; lines and unit effects
+    mean and a standard deviation to two decimals, fewer where the standard deviation is 10 or more
+    and more where it is below 0.1; lines and unit effects
     alike over their whole length; any other number to four digits.
     """
     return {name: _table(name, frame, claims) for name, frame in tables.items()}
@@ -65,8 +66,7 @@ def _table(name: str, frame: pd.DataFrame, claims: Sequence[ClaimSpec]) -> pd.Da
         frame = disclosure.rounded(frame, _STANDARDISED, _places(frame, *_STANDARDISED))
         done |= set(_STANDARDISED)
     if {"mean", "std_dev"} <= set(columns):
-        places = disclosure.places_of(frame["std_dev"])
-        frame = disclosure.rounded(frame, ["mean", "std_dev"], places)
+        frame = disclosure.rounded(frame, ["mean", "std_dev"], _moments(frame["std_dev"]))
         done |= {"mean", "std_dev"}
     if "x" in columns:
         reach = frame.groupby(["model", "term"])["x"].transform(np.ptp)
@@ -92,6 +92,13 @@ def _interval(name: str, frame: pd.DataFrame, claims: Sequence[ClaimSpec]) -> Pl
             about = (frame["model"] == claim.model) & (frame["term"] == claim.term)
             for row in np.flatnonzero(about):
                 places[row] = max(places[row], decimals(numbers[row], claim.smallest))
+    return places
+
+
+def _moments(std_dev: pd.Series) -> Places:
+    """Return the decimals of a mean: two while the standard deviation lies from 0.1 to 10."""
+    two, three = (disclosure.places_of(std_dev, digits=digits) for digits in (2, 3))
+    places: Places = np.maximum(two, np.minimum(three, 2))
     return places
 
 

@@ -21,6 +21,7 @@ from crosslevel.study.estimates import Fitted
 from crosslevel.study.labels import Labels
 from crosslevel.study.measures import FlowTables
 from crosslevel.study.notices import CLAIMS, MODELS, Notices
+from crosslevel.study.predictions import prediction_table
 from crosslevel.study.preparation import prepare
 from crosslevel.study.publication import published
 from crosslevel.study.sources import Gathered, input_files, invited_known
@@ -79,7 +80,7 @@ def compute(
             "fits": estimates.fit_table(fitted, gathered.labels),
             "variance": estimates.variance_table(fitted),
             "iccs": estimates.icc_table(fitted, gathered.labels),
-            "predictions": estimates.prediction_table(fitted, spec, gathered.labels),
+            "predictions": prediction_table(fitted, spec, gathered.labels),
             "unit_effects": effects.table,
             "claims": _claims(spec, shown, fitted, gathered.labels),
             "common_source": estimates.comparison_table(fitted, spec, gathered.labels),

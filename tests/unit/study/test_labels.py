@@ -30,7 +30,7 @@ def test_terms_are_labelled(term: str, label: str) -> None:
 
 def test_words_of_our_own_follow_the_language() -> None:
     assert Labels({"lead": "Ledelse"}, "da").term("within(lead, unit)") == (
-        "Ledelse, inden for enheder"
+        "Ledelse (inden for enheder)"
     )
     assert Labels({}, "fi").term("(Intercept)") == "Intercept"
 

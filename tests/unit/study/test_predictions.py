@@ -8,8 +8,9 @@ import pytest
 
 from crosslevel.catalogue import template_dir
 from crosslevel.study import Study
-from crosslevel.study.estimates import fit_models, prediction_table
+from crosslevel.study.estimates import fit_models
 from crosslevel.study.labels import Labels
+from crosslevel.study.predictions import prediction_table
 from crosslevel.study.spec import ClaimSpec, ModelSpec
 
 LABELS = Labels({"x": "Use"}, "en")
