@@ -281,8 +281,8 @@ def test_a_category_of_one_person_is_no_term_of_a_model(
     checked = " ".join(capsys.readouterr().err.split())
     assert main(["run", str(study)]) == 1
     said = " ".join(capsys.readouterr().err.split())
-    assert "only 1 analysed people chose" in checked
-    assert "fewer than the disclosure minimum of 5" in said
+    assert "only 1 analysed person chose" in checked
+    assert "fewer people than the disclosure minimum of 5" in said
     assert "Administrative or technical staff" in said
 
 

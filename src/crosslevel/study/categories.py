@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 import pandas as pd
 
 from crosslevel.errors import Problem
 from crosslevel.multilevel.design import Design
 from crosslevel.multilevel.formula import Atom
+from crosslevel.responses.places import FEW
 
 _TWO = 2
 
@@ -40,23 +41,20 @@ def small_cells(
         Columns that managers answered: a cell of these must rest on so many managers too.
     """
     used = frame if design.kept is None else frame[design.kept]
+    heads = heads[heads["unit"].isin(used["unit"])]
     told: set[tuple[str, ...]] = set()
     for term in design.formula.terms:
         columns = tuple(sorted({a.columns[0] for a in term if _is_category(a, design, used)}))
-        if not columns or columns in told:
-            continue
-        told.add(columns)
-        values = used[list(columns)].astype("str")
-        by_managers = any(column in managers for column in columns)
-        for cell, rows in values.groupby(list(columns), sort=True):
-            n, who = len(rows), "people"
-            if by_managers:
-                units = used.loc[rows.index, "unit"]
-                own = heads.loc[heads["unit"].isin(units), "manager"].nunique()
-                n, who = (own, "managers") if own < n else (n, who)
-            if n < minimum:
-                labels = cell if isinstance(cell, tuple) else (cell,)
-                yield _problem(columns, labels, f"{n} analysed {who}", minimum)
+        above = tuple(column for column in columns if column in managers)
+        if above and above not in told:
+            units = used[["unit", *above]].drop_duplicates("unit")
+            pairs = heads.merge(units, on="unit")
+            counts = pairs.drop_duplicates(["manager", *above]).groupby(list(above)).size()
+            yield from _few(above, _as_text(counts), ("manager", "managers"), minimum)
+        if columns and columns not in told:
+            counts = used[list(columns)].astype("str").groupby(list(columns)).size()
+            yield from _few(columns, _as_text(counts), ("person", "people"), minimum)
+        told |= {columns, above}
 
 
 def _is_category(atom: Atom, design: Design, used: pd.DataFrame) -> bool:
@@ -66,16 +64,34 @@ def _is_category(atom: Atom, design: Design, used: pd.DataFrame) -> bool:
     return atom.function == "" and used[atom.columns[0]].nunique() == _TWO
 
 
-def _problem(
-    columns: tuple[str, ...], labels: tuple[object, ...], found: str, minimum: int
-) -> Problem:
-    """Say which cell is too small, and what would do."""
-    named = " and ".join(f"'{label}'" for label in labels)
+def _as_text(counts: pd.Series) -> dict[str, int]:
+    """Return the people of each cell that has any, the cell by its labels."""
+    cells = [cell if isinstance(cell, tuple) else (cell,) for cell in counts.index]
+    named = [" and ".join(f"'{label}'" for label in cell) for cell in cells]
+    return {name: int(n) for name, n in zip(named, counts, strict=True) if n > 0}
+
+
+def _few(
+    columns: tuple[str, ...], counts: Mapping[str, int], who: tuple[str, str], minimum: int
+) -> Iterator[Problem]:
+    """Yield the cells that are too small, one by one while they are few."""
+    small = {cell: n for cell, n in counts.items() if n < minimum}
     place = " by ".join(f"'{column}'" for column in columns)
     alone = len(columns) == 1
-    return Problem(
-        place,
-        f"only {found} {'chose' if alone else 'are in'} {named}, fewer than the disclosure minimum "
-        f"of {minimum}: the coefficient would tell their answers.",
-        f"Merge it with another category, or leave {place if alone else 'the product'} out.",
+    tail = (
+        f"fewer {who[1]} than the disclosure minimum of {minimum}: the coefficient would tell "
+        "their answers."
     )
+    fix = f"Merge it with another category, or leave {place if alone else 'the product'} out."
+    if len(small) > FEW:
+        cell, n = next(iter(small.items()))
+        found = (
+            f"{len(small)} of {len(counts)} categories hold {tail.removesuffix('.')} "
+            f"(first: {cell}, {n})."
+        )
+        yield Problem(place, found, fix)
+        return
+    for cell, n in small.items():
+        said = f"only {n} analysed {who[n != 1]}"
+        verb = "chose" if alone else "is in" if n == 1 else "are in"
+        yield Problem(place, f"{said} {verb} {cell}, {tail}", fix)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ import pandas as pd
 from crosslevel import disclosure, psychometrics, responses
 from crosslevel.errors import CrosslevelError, MeasurementError, Problem
 from crosslevel.instruments.records import Instrument
+from crosslevel.psychometrics.notices import ResponseScaleWarning
 from crosslevel.study.document import counted
 from crosslevel.study.estimates import Fitted
 from crosslevel.study.labels import text_in
@@ -162,7 +164,10 @@ def _scale(
     }
     statistics = None
     if answers.shape[1] > 1:
-        reliability = psychometrics.alpha(answers, conf_level=spec.conf_level)
+        with warnings.catch_warnings():
+            if len({item.response_scale for item in instrument.items_of(name)}) == 1:
+                warnings.simplefilter("ignore", ResponseScaleWarning)  # it guesses; this is known
+            reliability = psychometrics.alpha(answers, conf_level=spec.conf_level)
         statistics = reliability.items
         row |= {
             "alpha": reliability.estimate,

@@ -298,7 +298,8 @@ def _row_names(index: pd.Index) -> list[str]:
 def _named(error: CrosslevelError, name: str) -> CrosslevelError:
     """Return the error with the file's name before each place."""
     if not error.problems:
-        return StudyError(error.message, [Problem(name, error.message)])
+        where = "" if name in error.message else name
+        return StudyError(error.message, [Problem(where, error.message)])
     return StudyError(
         error.message, [Problem(f"{name}, {p.where}", p.found, p.fix) for p in error.problems]
     )
