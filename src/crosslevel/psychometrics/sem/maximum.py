@@ -16,6 +16,8 @@ from crosslevel.psychometrics.sem.start import fixed_values, starts
 from crosslevel.psychometrics.sem.table import Parameter, Table
 
 Floats = npt.NDArray[np.float64]
+_SHORT = 0.5  # bound of a step, in standard errors per root of respondents, after a first failure
+_FIRST, _FURTHER = 300, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +92,34 @@ def maximise(
     values = fixed_values(table, observed)
     means = () if table.means else [moments.mu for moments in observed]
     made = blocks(table, values, means=means)
-    begin = starts(table, observed) if start is None else start
-    try:
-        ascent = ascend(made, samples, begin)
-    except ValueError:
-        ascent = ascend(made, samples, _plain(table, begin))
+    ascent = _ascended(table, made, samples, observed, start=start)
     moments = tuple(block.moments(ascent.theta, derivatives=True) for block in made)
     parts = tuple(seen(s, m) or () for s, m in zip(samples, moments, strict=True))
     return Maximum(table, made, tuple(samples), tuple(values), ascent, moments, parts)
+
+
+def _ascended(
+    table: Table,
+    made: Sequence[Block],
+    samples: Sequence[Sample],
+    observed: Sequence[Moments],
+    *,
+    start: Floats | None,
+) -> Ascent:
+    """Return the best ascent: where one does not converge, from other places and in short steps."""
+    begins = [starts(table, observed, axes=axes) for axes in (True, False)]
+    begins = begins if start is None else [start]
+    found: list[Ascent] = []
+    for begin, reach in [(begins[0], np.inf), *((begin, _SHORT) for begin in begins)]:
+        steps = _FURTHER if found else _FIRST
+        try:
+            found.append(ascend(made, samples, begin, steps=steps, reach=reach))
+        except ValueError:
+            plain = _plain(table, begin)
+            found.append(ascend(made, samples, plain, steps=steps, reach=reach))
+        if found[-1].converged:
+            return found[-1]
+    return min(found, key=lambda ascent: ascent.deviance)
 
 
 def crossproduct(scores: Floats, sample: Sample) -> Floats:

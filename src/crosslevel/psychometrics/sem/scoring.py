@@ -67,12 +67,18 @@ class _Point:
 
 
 def ascend(
-    blocks: Sequence[Block], samples: Sequence[Sample], start: Floats, *, steps: int = _STEPS
+    blocks: Sequence[Block],
+    samples: Sequence[Sample],
+    start: Floats,
+    *,
+    steps: int = _STEPS,
+    reach: float = np.inf,
 ) -> Ascent:
     """Return the maximum of the likelihood that is reached from `start`.
 
     Far from it, steps are Fisher scoring; near it the inverse information is corrected by what
     each step shows of the curvature (BFGS), because scoring alone is slow where a model fits badly.
+    `reach` bounds a step: the root of its decrement per respondent, whatever the units of items.
 
     Raises
     ------
@@ -80,6 +86,7 @@ def ascend(
         When the covariances implied at `start` are none.
     """
     point, damping = _point(blocks, samples, start.copy()), 0.0
+    bound = reach**2 * sum(sample.n for sample in samples)
     if point is None:
         raise ValueError("start")
     g, inverse = point.slope(), None
@@ -94,7 +101,8 @@ def ascend(
             decrement = float(g @ exact @ g)
             if decrement < _LOOSE:
                 return Ascent(point.theta, point.deviance, decrement, True, step)
-        moved = _search(blocks, samples, point, direction, decrement=decrement)
+        short = min(1.0, float(np.sqrt(bound / decrement))) if decrement > 0 else 1.0
+        moved = _search(blocks, samples, point, short * direction, decrement=short * decrement)
         if moved is None:
             if decrement < _LOOSE or damping > 1e6:
                 break

@@ -14,11 +14,12 @@ Floats = npt.NDArray[np.float64]
 Key = tuple[int, str]
 
 
-def starts(table: Table, moments: Sequence[Moments]) -> Floats:
+def starts(table: Table, moments: Sequence[Moments], *, axes: bool = True) -> Floats:
     """Return a starting value for each free parameter.
 
-    Loadings are ratios of covariances with the factor's other indicators, residual variances half
-    of the observed ones; equal parameters start at the first of them.
+    Loadings lie on the first principal axis of a factor's indicators (`axes`), or are ratios of
+    covariances with the factor's other indicators; residual variances are half of the observed
+    ones; equal parameters start at the first of them.
 
     Parameters
     ----------
@@ -31,7 +32,7 @@ def starts(table: Table, moments: Sequence[Moments]) -> Floats:
     for number, part in enumerate(table.block_roles):
         position = {name: i for i, name in enumerate(part.observed)}
         own = table.block(number)
-        loadings, spread = _factors(own, position, moments[number].sigma)
+        loadings, spread = _factors(own, position, moments[number].sigma, axes=axes)
         for row in own:
             if row.free >= 0 and np.isnan(theta[row.free]):
                 value = row.start
@@ -78,7 +79,7 @@ def _one(
 
 
 def _factors(
-    rows: Sequence[Parameter], position: Mapping[str, int], sigma: Floats
+    rows: Sequence[Parameter], position: Mapping[str, int], sigma: Floats, *, axes: bool
 ) -> tuple[dict[tuple[str, str], float], dict[str, float]]:
     """Return loadings and variances that each factor's indicators suggest."""
     loadings: dict[tuple[str, str], float] = {}
@@ -93,8 +94,9 @@ def _factors(
     for factor, measured in by_factor.items():
         at = [position[row.rhs] for row in measured]
         own = sigma[np.ix_(at, at)]
-        ratio = _ratios(own)
+        ratio = _axis(own) if axes else _ratios(own)
         variance = 0.5 * own[0, 0] if len(at) == 1 else _common(own, ratio)
+        variance = 1.0 if axes else variance
         marker = next((i for i, row in enumerate(measured) if row.free < 0 and row.value), 0)
         unit = ratio[marker] / (measured[marker].value if measured[marker].free < 0 else 1.0)
         if factor in fixed_variance and fixed_variance[factor] > 0:
@@ -103,6 +105,19 @@ def _factors(
             loadings[factor, row.rhs] = float(value / unit)
         spread[factor] = float(variance * unit * unit)
     return loadings, spread
+
+
+def _axis(own: Floats) -> Floats:
+    """Return loadings on the first principal axis of the correlations, a factor's variance being 1.
+
+    None is so small that it could not be the unit of the factor.
+    """
+    sd = np.sqrt(np.diag(own))
+    roots, vectors = np.linalg.eigh(own / np.outer(sd, sd))
+    share = 0.9 * np.sqrt(roots[-1]) if len(own) > 1 else np.sqrt(0.5)
+    axis = vectors[:, -1] * share * (1.0 if vectors[0, -1] >= 0 else -1.0)
+    bounded: Floats = np.where(np.abs(axis) < 0.1, np.where(axis < 0, -0.3, 0.3), axis) * sd
+    return bounded
 
 
 def _ratios(own: Floats) -> Floats:
