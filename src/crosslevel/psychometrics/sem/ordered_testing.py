@@ -124,7 +124,8 @@ def robust_indices(groups: Sequence[Group], best: Weighted, df: int) -> dict[str
     Notes
     -----
     n F_ML(R, Sigma) at the least-squares estimates, its bias from Gamma. Source: Savalei (2021),
-    Multivariate Behavioral Research 56; as in lavaan.
+    Multivariate Behavioral Research 56; as in lavaan, but for the bias of the baseline in several
+    groups, which lavaan 0.6-14 does not weigh by group size.
     """
     names = ("cfi", "tli", "rmsea", "rmsea_low", "rmsea_high")
     nothing = {_robust_name(name): float("nan") for name in names}
