@@ -19,6 +19,7 @@ from scipy.optimize import linprog
 
 from crosslevel.errors import ModelError, NotConvergedWarning
 from crosslevel.multilevel.coding import Floats
+from crosslevel.multilevel.design import INTERCEPT
 from crosslevel.multilevel.families import BINOMIAL, GAUSSIAN, Family
 
 STEPS = 100
@@ -158,11 +159,8 @@ def refuse_separation(solution: Solution, names: tuple[str, ...]) -> None:
         When scoring stopped early for another reason.
     """
     if solution.family is not GAUSSIAN and (not solution.converged or _extreme(solution)):
-        direction = separating(solution)
-        if direction is not None:
-            size = np.abs(direction) * np.maximum(np.abs(solution.X).max(axis=1), 1e-300)
-            found = [n for n, s in zip(names, size, strict=True) if s > 1e-6 * size.max()]
-            shown = [n for n in found if n != "(Intercept)"] or found
+        shown = _culprits(solution, names)
+        if shown:
             columns = ", ".join(f"'{name}'" for name in shown[:5])
             raise ModelError(
                 f"Perfect separation: {columns} tell{'s' if len(shown) == 1 else ''} outcomes "
@@ -177,23 +175,35 @@ def refuse_separation(solution: Solution, names: tuple[str, ...]) -> None:
         )
 
 
+def _culprits(solution: Solution, names: tuple[str, ...]) -> list[str]:
+    """Return the columns that separate by themselves, or else together; none when none do."""
+    X, y, family = solution.X, solution.y, solution.family
+    direction = separating(X, y, family)
+    if direction is None:
+        return []
+    size = np.abs(direction) * np.maximum(np.abs(X).max(axis=1), 1e-300)
+    found = [k for k, s in enumerate(size) if s > 1e-6 * size.max() and names[k] != INTERCEPT]
+    beside = [k for k, name in enumerate(names) if name == INTERCEPT]
+    alone = [k for k in found if separating(X[[*beside, k]], y, family) is not None]
+    return [names[k] for k in alone or found or beside]
+
+
 def _extreme(solution: Solution) -> bool:
     mu = solution.mu
     near = mu < EXTREME
     return bool((near | (mu > 1.0 - EXTREME)).any() if solution.family is BINOMIAL else near.any())
 
 
-def separating(solution: Solution) -> Floats | None:
+def separating(X: Floats, y: Floats, family: Family) -> Floats | None:
     """Return a direction along which the likelihood rises for ever, or None.
 
     Binomial: x'd >= 0 where y = 1 and <= 0 where y = 0. Poisson: x'd = 0 where y > 0, <= 0 where
     y = 0. In both, with a strict inequality somewhere.
     """
-    X, y = solution.X, solution.y
     scale = np.abs(X).max(axis=1)
     signed = ((X / scale[:, None]) * np.where(y > 0, 1.0, -1.0)).T
     equal = None
-    if solution.family is not BINOMIAL:
+    if family is not BINOMIAL:
         equal, signed = signed[y > 0], signed[y == 0]
     if not len(signed):
         return None

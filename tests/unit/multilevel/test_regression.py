@@ -279,6 +279,8 @@ def test_perfect_separation_names_the_column(frame: pd.DataFrame) -> None:
     frame["split"] = np.where(frame["y"] == 1, 1.0, -1.0)
     with pytest.raises(ModelError, match="Perfect separation: 'split' tells outcomes apart"):
         regress("y ~ split", frame, family="binomial")
+    with pytest.raises(ModelError, match="Perfect separation: 'split' tells outcomes apart"):
+        regress("y ~ x + z + split", frame, family="binomial")
     frame["rare"] = np.where((frame["y"] == 1) & (frame["x"] > 0.8), "yes", "no")
     with pytest.raises(ModelError, match=r"Perfect separation: 'rare\[yes\]' tells"):
         regress("y ~ x + rare", frame, family="binomial")
