@@ -63,6 +63,9 @@ add("doubly_latent_ml", "lq2002", "COMPID",
           "level: 2\n xb =~ a*LEAD01 + b*LEAD02 + c*LEAD03\n yb =~ d*TSIG01 + e*TSIG02 + f*TSIG03\n yb ~ bb*xb",
           "context := bb - w", sep = "\n"),
     free = paste0("level: 1\n ", saturate(both), "\nlevel: 2\n ", saturate(both)))
+add("single_latent_ml", "Demo.twolevel", "cluster",
+    "level: 1\n y1 ~ w*y2\nlevel: 2\n y1 ~ bb*y2\ncontext := bb - w", fixed.x = FALSE,
+    free = both_levels("y1 ~~ y2", "y1 ~~ y2"))
 versions <- sapply(c("lavaan", "jsonlite"), function(p) as.character(packageVersion(p)))
 out <- list(topic = "two_level", made_by = "two_level.R", R = R.version.string,
             packages = as.list(versions), entries = entries)

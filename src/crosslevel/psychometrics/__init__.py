@@ -20,6 +20,7 @@ from crosslevel.psychometrics.invariance import Criteria, Invariance, invariance
 from crosslevel.psychometrics.item_table import item_statistics
 from crosslevel.psychometrics.notices import (
     BoundaryCorrelationWarning,
+    CorrectionWarning,
     EmptyCategoryWarning,
     HeywoodWarning,
     ItemDirectionWarning,
@@ -50,6 +51,7 @@ __all__ = [
     "AveragePartial",
     "Averaging",
     "BoundaryCorrelationWarning",
+    "CorrectionWarning",
     "Criteria",
     "CutOffs",
     "Discriminant",

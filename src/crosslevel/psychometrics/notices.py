@@ -37,3 +37,7 @@ class SquareFrameWarning(UserWarning):
 
 class NotIdentifiedWarning(UserWarning):
     """The data cannot tell the parameters of a model apart; the text says what would do."""
+
+
+class CorrectionWarning(UserWarning):
+    """Chi-square could not be corrected for non-normality; the text says why."""

@@ -60,6 +60,8 @@ def two_level_cfa(
         When an item has no variance between units, or a variance is below zero.
     NotConvergedWarning
         When no maximum was found.
+    CorrectionWarning
+        With "mlr" and too few units to correct chi-square.
 
     Notes
     -----

@@ -10,7 +10,7 @@ import pandas as pd
 
 from crosslevel.errors import MeasurementError, NotConvergedWarning, Problem
 from crosslevel.psychometrics.grouping import Floats
-from crosslevel.psychometrics.notices import HeywoodWarning
+from crosslevel.psychometrics.notices import CorrectionWarning, HeywoodWarning
 from crosslevel.psychometrics.sem.table import Table
 from crosslevel.psychometrics.sem.testing import Statistic
 from crosslevel.psychometrics.twolevel.information import Information, inform
@@ -20,6 +20,7 @@ from crosslevel.psychometrics.twolevel.saturated import (
     Unrestricted,
     first_guess,
     independence,
+    moments_free,
     saturate,
 )
 from crosslevel.psychometrics.twolevel.scoring import Optimum, Selection, minimise
@@ -34,6 +35,7 @@ from crosslevel.psychometrics.twolevel.structure import (
 
 ESTIMATORS = ("ml", "mlr")
 _NEAR_ZERO = 1e-4
+_NO_VARIANCE = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,19 @@ class Solution:
         return -self.optimum.value - self.given_log_likelihood
 
 
-def solve(table: Table, data: pd.DataFrame, *, cluster: str, estimator: str) -> Solution:
-    """Return the fit of a model; warnings are left to the caller.
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A model with its data and estimates, compared to nothing yet."""
+
+    data: ClusterStatistics
+    roles: Roles
+    model: Model
+    optimum: Optimum
+    information: Information
+
+
+def search(table: Table, data: pd.DataFrame, *, cluster: str) -> Search:
+    """Return the estimates of a model.
 
     Raises
     ------
@@ -88,47 +101,51 @@ def solve(table: Table, data: pd.DataFrame, *, cluster: str, estimator: str) -> 
     )
     roles = parts(table)
     _check_size(statistics, roles)
-    saturated = saturate(statistics, roles)
-    model = assemble(table, saturated.moments)
-    if not table.n_free:
-        raise MeasurementError("The model has no free parameter.")
-    if table.n_free > len(saturated.free):
-        raise MeasurementError(
-            f"The model has {table.n_free} free parameters for {len(saturated.free)} means and "
-            "covariances. Fix some, or use fewer factors."
-        )
-    start = first_values(model, first_guess(statistics, roles))
+    guess = first_guess(statistics, roles)
+    model = assemble(table, guess)
+    _check_parameters(table, int(moments_free(statistics, roles).sum()))
+    start = first_values(model, guess)
     if not np.isfinite(objective(statistics, statistics.layout.unpack(model.moments(start)))[0]):
         raise MeasurementError(
             "The search cannot start: with the fixed values and `start()` of the model, "
             "covariances are not those of any data. Fix less, or start closer to the data."
         )
     optimum = minimise(statistics, model, start)
-    baseline = independence(statistics, roles)
+    _check_bounded(statistics, model, optimum)
     information = inform(statistics, model, optimum.theta)
     if optimum.status == "converged":
         _check_determined(table, information)
-    correction, own = 1.0, 1.0
+    return Search(statistics, roles, model, optimum, information)
+
+
+def solve(table: Table, data: pd.DataFrame, *, cluster: str, estimator: str) -> Solution:
+    """Return the fit of a model; warnings are left to the caller.
+
+    Raises
+    ------
+    MeasurementError
+        As `search` does.
+    """
+    found = search(table, data, cluster=cluster)
+    statistics, roles, information = found.data, found.roles, found.information
+    saturated, baseline = saturate(statistics, roles), independence(statistics, roles)
+    df, base_df = (len(saturated.free) - k for k in (table.n_free, len(baseline.free)))
+    own = correction = 1.0
     if estimator == "mlr":
         free = inform(statistics, selection(statistics, saturated), saturated.optimum.theta)
         none = inform(statistics, selection(statistics, baseline), baseline.optimum.theta)
-        own = corrected(free, information, len(saturated.free) - table.n_free)
-        correction = corrected(free, none, len(saturated.free) - len(baseline.free))
+        own, correction = corrected(free, information, df), corrected(free, none, base_df)
     high = saturated.log_likelihood
     return Solution(
         data=statistics,
         roles=roles,
-        model=model,
-        optimum=optimum,
+        model=found.model,
+        optimum=found.optimum,
         saturated=saturated,
         baseline=baseline,
         vcov=information.inverse() if estimator == "ml" else information.sandwich(),
-        test=tested(2 * (high + optimum.value), len(saturated.free) - table.n_free, own),
-        baseline_test=tested(
-            2 * (high - baseline.log_likelihood),
-            len(saturated.free) - len(baseline.free),
-            correction,
-        ),
+        test=tested(2 * (high + found.optimum.value), df, own),
+        baseline_test=tested(2 * (high - baseline.log_likelihood), base_df, correction),
         given_log_likelihood=_given_log_likelihood(statistics, roles, saturated),
         estimator=estimator,
     )
@@ -168,6 +185,17 @@ def _given_log_likelihood(data: ClusterStatistics, roles: Roles, fit: Unrestrict
     return float(total)
 
 
+def _check_parameters(table: Table, moments: int) -> None:
+    """Refuse no parameter, and more than there are moments."""
+    if not table.n_free:
+        raise MeasurementError("The model has no free parameter.")
+    if table.n_free > moments:
+        raise MeasurementError(
+            f"The model has {table.n_free} free parameters for {moments} means and "
+            "covariances. Fix some, or use fewer factors."
+        )
+
+
 def _check_size(data: ClusterStatistics, roles: Roles) -> None:
     """Refuse fewer units, or fewer persons about their units, than there are variables."""
     between = int(roles.between.sum())
@@ -180,6 +208,21 @@ def _check_size(data: ClusterStatistics, roles: Roles) -> None:
         problems.append(Problem("level 1", found, "Use fewer variables or more persons."))
     if problems:
         raise MeasurementError("The data are too few for the model.", problems)
+
+
+def _check_bounded(data: ClusterStatistics, model: Model, optimum: Optimum) -> None:
+    """Refuse an end where the means of the largest units have no variance left."""
+    moments = data.layout.unpack(model.moments(optimum.theta))
+    root = np.linalg.inv(np.linalg.cholesky(moments.W))
+    B = moments.B[: data.p, : data.p]
+    size = float(data.sizes.max())
+    least = float(np.linalg.eigvalsh(np.eye(data.p) + size * root @ B @ root.T)[0])
+    if least < _NO_VARIANCE:
+        raise MeasurementError(
+            "The likelihood has no maximum: variances between units run below zero, until the "
+            f"means of units of {size:.0f} persons would not vary at all. Fix residual variances "
+            "at zero in level 2, such as `a ~~ 0*a`, or use fewer variables there."
+        )
 
 
 def _check_determined(table: Table, information: Information) -> None:
@@ -210,7 +253,15 @@ def warn(solution: Solution, *, stacklevel: int) -> None:
                 NotConvergedWarning,
                 stacklevel=stacklevel + 1,
             )
-    for text in (*flat_items(solution), *improper(solution)):
+    if not np.isfinite([solution.test.scaling, solution.baseline_test.scaling]).all():
+        warnings.warn(
+            f"Chi-square cannot be corrected: {len(solution.saturated.free)} moments of "
+            f"{solution.data.clusters} units give no positive correction. Use estimator 'ml', or "
+            "fewer items.",
+            CorrectionWarning,
+            stacklevel=stacklevel + 1,
+        )
+    for text in (*flat_items(solution), *improper(solution.model, solution.optimum.theta)):
         warnings.warn(text, HeywoodWarning, stacklevel=stacklevel + 1)
 
 
@@ -228,13 +279,13 @@ def flat_items(solution: Solution) -> list[str]:
     return found
 
 
-def improper(solution: Solution) -> list[str]:
+def improper(model: Model, theta: Floats) -> list[str]:
     """Return a sentence per variance below zero, naming level and variable."""
-    theta, names = solution.optimum.theta, {1: "within", 2: "between"}
+    names = {1: "within", 2: "between"}
     found = []
-    for row in solution.model.table.rows:
+    for row in model.table.rows:
         if row.op == "~~" and row.lhs == row.rhs and row.free >= 0 and theta[row.free] < 0:
-            kind = "variance" if row.lhs in solution.model.between.latent else "residual variance"
+            kind = "variance" if row.lhs in model.between.latent else "residual variance"
             found.append(
                 f"'{row.lhs}' has a negative {kind} {names[row.level]} units "
                 f"({theta[row.free]:.4g}): a Heywood case. Fix it at a small value, such as "

@@ -61,7 +61,7 @@ def value(data: ClusterStatistics, moments: Moments, inverses: Inverses) -> floa
     twice = (data.n * p + J * (q - p)) * np.log(2 * np.pi)
     twice += (data.n - J) * inverses.log_w + float((inverses.W * data.within).sum())
     twice += float(data.counts @ (inverses.log_v + p * np.log(data.sizes)))
-    twice += float((inverses.V * _cross_products(data, moments)).sum())
+    twice += float((inverses.V * cross_products(data, moments)).sum())
     return float(twice) / 2
 
 
@@ -70,7 +70,7 @@ def gradient(data: ClusterStatistics, moments: Moments, inverses: Inverses) -> F
     p = data.p
     V, W = inverses.V, inverses.W
     about = data.means - moments.mu
-    G = (data.counts[:, None, None] * V - V @ _cross_products(data, moments) @ V) / 2
+    G = (data.counts[:, None, None] * V - V @ cross_products(data, moments) @ V) / 2
     dW = ((data.n - data.clusters) * W - W @ data.within @ W) / 2
     dW += np.tensordot(1 / data.sizes, G[:, :p, :p], axes=1)
     dmu = -np.einsum("s,sij,sj->i", data.counts, V, about)
@@ -92,7 +92,7 @@ def curvature(data: ClusterStatistics, moments: Moments, kind: Kind) -> Floats:
     if kind == "expected":
         C_V, C_W = data.counts[:, None, None] * V / 2, (data.n - data.clusters) * W / 2
     else:
-        C_V = V @ _cross_products(data, moments) @ V - data.counts[:, None, None] * V / 2
+        C_V = V @ cross_products(data, moments) @ V - data.counts[:, None, None] * V / 2
         C_W = W @ data.within @ W - (data.n - data.clusters) * W / 2
     in_W, in_B, in_mu = layout.slices
     information = np.zeros((layout.m, layout.m))
@@ -137,7 +137,7 @@ def _spreads(data: ClusterStatistics, moments: Moments) -> Floats:
     return V
 
 
-def _cross_products(data: ClusterStatistics, moments: Moments) -> Floats:
+def cross_products(data: ClusterStatistics, moments: Moments) -> Floats:
     """(S, q, q) cross-products of unit means about mu."""
     about = data.means - moments.mu
     return data.scatter + data.counts[:, None, None] * about[:, :, None] * about[:, None, :]

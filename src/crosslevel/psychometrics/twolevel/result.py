@@ -11,9 +11,8 @@ from scipy import stats
 
 from crosslevel.frames import RESULT_COLUMNS
 from crosslevel.psychometrics.grouping import Floats
-from crosslevel.psychometrics.sem.measures import indices
 from crosslevel.psychometrics.twolevel.fitting import Solution
-from crosslevel.psychometrics.twolevel.level_fit import NAMES, level_row, residual
+from crosslevel.psychometrics.twolevel.level_fit import NAMES, level_row, measures, residual
 from crosslevel.psychometrics.twolevel.saturated import intraclass
 from crosslevel.psychometrics.twolevel.solution import errors, omegas, standardised
 from crosslevel.psychometrics.twolevel.solution import estimates as raw
@@ -84,7 +83,7 @@ class TwoLevelFit:
             "n": n, "clusters": s.data.clusters, "n_parameters": k, "estimator": s.estimator,
             "status": self.status, "rows_dropped": s.data.dropped,
         }  # fmt: skip
-        row |= indices(s.test, s.baseline_test, n=n, groups=1, robust=s.estimator == "mlr")
+        row |= measures(s.test, s.baseline_test, n=n, robust=s.estimator == "mlr")
         row |= {
             "df": s.test.df, "srmr": within + between, "srmr_within": within,
             "srmr_between": between, "log_likelihood": s.log_likelihood,

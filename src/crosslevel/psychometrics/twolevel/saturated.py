@@ -8,12 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from crosslevel.psychometrics.grouping import Floats
+from crosslevel.psychometrics.twolevel.likelihood import cross_products, invert, value
 from crosslevel.psychometrics.twolevel.moments import Flags, Indices, Moments
-from crosslevel.psychometrics.twolevel.scoring import Optimum, Selection, minimise
+from crosslevel.psychometrics.twolevel.scoring import Optimum, Selection, Status, minimise
 from crosslevel.psychometrics.twolevel.statistics import ClusterStatistics
 
 _LEAST = 1e-3
 _FLOOR = 0.02
+_EM_STEPS = 3000
+_EM_GAIN = 2e-6
+_EM_ACCEPTED = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,26 +106,67 @@ def _joined(
     return joined
 
 
+def moments_free(data: ClusterStatistics, roles: Roles) -> Flags:
+    """Return which moments the saturated model has as parameters."""
+    return _free(data, roles, np.ones((len(data.names),) * 2, dtype=bool))
+
+
+def _free(data: ClusterStatistics, roles: Roles, related: Flags) -> Flags:
+    """Moments that are parameters where only `related` variables covary."""
+    p, layout = data.p, data.layout
+    open_ = related & ~(roles.fixed[:, None] & roles.fixed[None, :])
+    both = roles.between[:, None] & roles.between[None, :]
+    return np.concatenate(
+        [open_[:p, :p][layout.within], (open_ & both)[layout.between], ~roles.fixed]
+    )
+
+
 def _fit(data: ClusterStatistics, roles: Roles, related: Flags) -> Unrestricted:
     """Fit with free covariances where `related`."""
-    layout = data.layout
-    given = roles.fixed[:, None] & roles.fixed[None, :]
-    both = roles.between[:, None] & roles.between[None, :]
+    layout, p = data.layout, data.p
     start = first_guess(data, roles)
-    keep = related | given
-    start = Moments(start.W * keep[: data.p, : data.p], start.B * keep, start.mu)
-    p = data.p
-    flags = np.concatenate(
-        [
-            (related & ~given)[:p, :p][layout.within],
-            (related & ~given & both)[layout.between],
-            ~roles.fixed,
-        ]
-    )
-    free = np.flatnonzero(flags)
+    keep = related | (roles.fixed[:, None] & roles.fixed[None, :])
+    start = Moments(start.W * keep[:p, :p], start.B * keep, start.mu)
+    free = np.flatnonzero(_free(data, roles, related))
     base = layout.pack(start)
-    optimum = minimise(data, Selection(base, free), base[free])
-    return Unrestricted(optimum, layout.unpack(Selection(base, free).moments(optimum.theta)), free)
+    structure = Selection(base, free)
+    optimum = minimise(data, structure, base[free])
+    if optimum.status != "converged":
+        optimum = _expect(data, structure, start)
+    return Unrestricted(optimum, layout.unpack(structure.moments(optimum.theta)), free)
+
+
+def _expect(data: ClusterStatistics, structure: Selection, start: Moments) -> Optimum:
+    """EM from a start with B positive definite, which B then stays.
+
+    Where few units share a size the likelihood has no maximum over indefinite B: W and the
+    covariances of the largest units can cancel. The maximum over definite B always exists.
+    Source: McDonald & Goldstein (1989); Lee & Poon (1998).
+    """
+    layout, n, J, p = data.layout, data.n, data.clusters, data.p
+    moments, before, gain, theta = start, np.inf, np.inf, layout.pack(start)[structure.free]
+    iteration = 0
+    while iteration < _EM_STEPS:
+        iteration += 1
+        inverses = invert(data, moments)
+        if inverses is None:
+            break
+        now = value(data, moments, inverses)
+        theta = layout.pack(moments)[structure.free]
+        gain, before = before - now, now
+        if gain < _EM_GAIN:
+            break
+        V = inverses.V
+        D = V @ cross_products(data, moments) @ V - data.counts[:, None, None] * V
+        B = moments.B + moments.B @ D.sum(axis=0) @ moments.B / J
+        inner = np.tensordot(1 / data.sizes, D[:, :p, :p], axes=1)
+        W = (data.within + moments.W @ inner @ moments.W + J * moments.W) / n
+        weighted = np.einsum("s,sij,sj->i", data.counts, V, data.means)
+        mu = np.linalg.solve(np.tensordot(data.counts, V, axes=1), weighted)
+        whole = layout.pack(Moments(W, B, mu))
+        moments = layout.unpack(structure.moments(whole[structure.free]))
+    status: Status = "converged" if gain < _EM_ACCEPTED else "not converged"
+    return Optimum(theta, before, gain, iteration, status)
 
 
 def intraclass(moments: Moments, names: Sequence[str]) -> dict[str, float]:

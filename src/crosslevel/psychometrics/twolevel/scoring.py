@@ -14,8 +14,12 @@ from crosslevel.psychometrics.twolevel.statistics import ClusterStatistics
 
 Status = Literal["converged", "not converged"]
 _DECREMENT = 1e-12
-_STEPS = 200
-_HALVINGS = 30
+_ACCEPTED = 1e-6
+_STEPS = 150
+_HALVINGS = 12
+_SHORT = 0.2
+_FIRST_DAMPING = 1e-3
+_LEAST_DAMPING = 1e-7
 _ENOUGH = 1e-4
 
 
@@ -80,11 +84,15 @@ def minimise(data: ClusterStatistics, structure: Structure, start: Floats) -> Op
         if found is None:
             if damping > 1e6:
                 break
-            damping = max(10 * damping, 1e-4)
+            damping = max(10 * damping, _FIRST_DAMPING)
             continue
         theta, f, slope, length = found
-        damping = damping / 10 if length == 1 and damping > 1e-8 else damping * (length < 1)
-    return Optimum(theta, f, decrement, iteration, "not converged")
+        if length == 1.0:
+            damping = damping / 10 if damping > _LEAST_DAMPING else 0.0
+        elif length < _SHORT:
+            damping = max(10 * damping, _FIRST_DAMPING)
+    status: Status = "converged" if decrement < _ACCEPTED else "not converged"
+    return Optimum(theta, f, decrement, iteration, status)
 
 
 def _step(information: Floats, g: Floats, damping: float) -> Floats:

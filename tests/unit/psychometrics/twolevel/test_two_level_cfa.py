@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 
 from crosslevel.errors import MeasurementError, NotConvergedWarning
-from crosslevel.psychometrics import HeywoodWarning, two_level_cfa
+from crosslevel.psychometrics import CorrectionWarning, HeywoodWarning, two_level_cfa
+from crosslevel.psychometrics.twolevel.saturated import Roles, saturate
+from crosslevel.psychometrics.twolevel.statistics import summarise
 from reference_values import data, entries
 
 CLUSTER = {"Demo.twolevel": "cluster", "lq2002": "COMPID", "bh1996": "GRP"}
@@ -305,3 +307,38 @@ def test_no_convergence_is_named(monkeypatch):
         fit = two_level_cfa(ONE, drawn(), cluster="unit")
     assert fit.status == "not converged"
     assert "not converged" in repr(fit)
+
+
+def test_few_units_without_a_maximum_over_indefinite_covariances():
+    """One unit is the largest: the likelihood grows without end; it said "not identified" once."""
+    rng = np.random.default_rng(19)
+    unit = np.repeat(np.arange(25), rng.integers(2, 12, 25))
+    common = rng.normal(size=len(unit)) + 0.2 * rng.normal(size=25)[unit]
+    frame = pd.DataFrame({n: common + 0.8 * rng.normal(size=len(unit)) for n in "abcd"})
+    frame = frame.assign(unit=unit)
+    text = "level: 1\n f =~ a + b + c + d\nlevel: 2\n a ~~ a\n b ~~ b\n c ~~ c\n d ~~ d"
+    with pytest.raises(MeasurementError, match="likelihood has no maximum"):
+        two_level_cfa(text, frame, cluster="unit")
+
+
+def test_em_of_the_unrestricted_model_equals_lavaan(monkeypatch):
+    """Where scoring finds no maximum, EM takes over; here both find the same."""
+    frame = data("Demo.twolevel")
+    statistics = summarise(frame, ["y1", "y2", "y3"], [], cluster="cluster")
+    every = np.ones(3, dtype=bool)
+    direct = saturate(statistics, Roles(every, ~every))
+    monkeypatch.setattr("crosslevel.psychometrics.twolevel.scoring._STEPS", 1)
+    em = saturate(statistics, Roles(every, ~every))
+    assert em.optimum.status == "converged"
+    assert em.log_likelihood == pytest.approx(direct.log_likelihood, abs=1e-4)
+    stored = OPEN["tlcfa_demo_y123"].values["h1_between_cov"]["data"]
+    np.testing.assert_allclose(em.moments.B, stored, rtol=1e-3, atol=1e-4)
+
+
+def test_chi_square_without_correction_is_named(monkeypatch):
+    monkeypatch.setattr("crosslevel.psychometrics.twolevel.fitting.corrected", lambda *_: np.nan)
+    with pytest.warns(CorrectionWarning, match="Chi-square cannot be corrected: 15 moments"):
+        fit = two_level_cfa(ONE, drawn(), cluster="unit", estimator="mlr")
+    row = fit.glance().iloc[0]
+    assert np.isnan(row["scaling_factor"])
+    assert np.isfinite(row["chisq"])
