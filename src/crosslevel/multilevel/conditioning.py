@@ -20,6 +20,7 @@ ALIASED = (
 )
 COLLINEAR = 1e-6  # share of a random column that others leave over; below it, it stays as it is
 CANCELS = 1e-2  # share of y's variation within groups left by X; below it y is taken closer first
+CONSTANT = 1e-18  # variance within groups, relative to a column's own, that is rounding alone
 DOUBTFUL = 1e-4  # below this the columns are orthogonalised twice over instead of only scaled
 
 
@@ -101,8 +102,11 @@ def closer(problem: Conditioned, W: Floats) -> Conditioned | None:
     W = [X y]'[X y] within groups. Where units differ much more than their members, the slopes of
     all rows leave y with within-group variation that only cancels later, digit by digit.
     """
-    P = len(W) - 1
-    step = np.linalg.pinv(W[:P, :P], rcond=1e-10, hermitian=True) @ W[:P, P]
+    P, n = len(W) - 1, len(problem.y)
+    values, vectors = np.linalg.eigh(W[:P, :P])
+    varies = values > max(1e-10 * float(values.max(initial=0.0)), CONSTANT * n)
+    along = vectors[:, varies]
+    step = along @ ((along.T @ W[:P, P]) / values[varies])
     if W[P, P] - W[P, :P] @ step > CANCELS * W[P, P]:
         return None
     return replace(

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from crosslevel.multilevel import MultilevelFit, fit
+from crosslevel.multilevel.conditioning import closer
 from dense_model import dense_criterion
 from reference_values import REFERENCE, data, hard
 
@@ -98,6 +99,24 @@ def test_nearly_collinear_random_slopes(seed: int) -> None:
     other = fit("y ~ x + z + (x + z | g)", frame, method="ml")
     assert other.criterion == pytest.approx(plain.criterion, abs=1e-6)
     assert other.status == plain.status
+
+
+def test_rounding_is_no_variation_within_groups() -> None:
+    """Rounding of sqrt(weight) x once passed for variation: a slope of 1e17, then division by 0."""
+    frame = pd.DataFrame(
+        {
+            "y": [1.153784, 1.331901, 0.8991148, 0.9101072, 1.228692, 1.128752],
+            "u": [-0.20535, -1.47846, 1.496573, 1.496573, -0.230785, -0.230785],
+            "g": list("abccdd"),
+            "h": list("abaabb"),
+            "w": [2.552787, 3.488938, 0.510863, 0.7763, 2.988976, 3.643111],
+        }
+    )
+    model = fit("y ~ u + (1 | h/g)", frame, method="ml", weights="w")
+    assert model.status == "boundary"
+    assert model.criterion == pytest.approx(dense_criterion(model), abs=1e-9)
+    W = np.array([[1e-32, 0.0, 2.366e-16], [0.0, 1e-32, 0.0], [2.366e-16, 0.0, 5.6]])
+    assert closer(model.problem, W) is None
 
 
 def _same_fit(plain: MultilevelFit, other: MultilevelFit, moved: float, unit: float) -> None:
