@@ -80,6 +80,10 @@ class NotConvergedWarning(UserWarning):
     """A fit stopped before its criterion was at a minimum; the text says why."""
 
 
+class DegreesOfFreedomWarning(UserWarning):
+    """Degrees of freedom hang on the last digits of a fit; the text says what would do."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return a hint naming the closest known name, or an empty string.
 

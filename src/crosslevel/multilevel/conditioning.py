@@ -103,10 +103,9 @@ def closer(problem: Conditioned, W: Floats) -> Conditioned | None:
     all rows leave y with within-group variation that only cancels later, digit by digit.
     """
     P, n = len(W) - 1, len(problem.y)
-    values, vectors = np.linalg.eigh(W[:P, :P])
-    varies = values > max(1e-10 * float(values.max(initial=0.0)), CONSTANT * n)
-    along = vectors[:, varies]
-    step = along @ ((along.T @ W[:P, P]) / values[varies])
+    least = CONSTANT * n / max(float(np.trace(W[:P, :P])), 1e-300)
+    inverse = np.linalg.pinv(W[:P, :P], rcond=max(1e-10, least), hermitian=True)
+    step = inverse @ W[:P, P]
     if W[P, P] - W[P, :P] @ step > CANCELS * W[P, P]:
         return None
     return replace(

@@ -139,14 +139,8 @@ class KenwardRoger:
 def satterthwaite(objective: Objective, problem: Conditioned, optimum: Optimum) -> Satterthwaite:
     """Return the Satterthwaite reference of a fit (Giesbrecht & Burns 1985; as lmerTest)."""
     profile, free = optimum.profile, objective.parameters
-    s2, nn = profile.sigma2, profile.nn
-    H, q = _hessian(objective, optimum), optimum.derivatives.q
-    full = np.block([
-        [H + np.outer(q, q) / (s2 * s2 * nn), q[:, None] / s2],
-        [q[None, :] / s2, np.array([[nn]])],
-    ])  # fmt: skip
-    # The last parameter is log s2, so that no unit enters the eigenvalues.
-    values, vectors = np.linalg.eigh(full)
+    s2 = profile.sigma2
+    values, vectors = np.linalg.eigh(curvature(objective, optimum))
     inverse = np.where(values > NO_INFORMATION * values.max(), 1.0 / values, 0.0)
     spread = 2.0 * (vectors * inverse) @ vectors.T
     pieces = optimum.evaluation.pieces()
@@ -229,6 +223,16 @@ def _elements(free: Parameters, theta: Floats) -> tuple[list[Floats], Floats]:
         directions.append(E)
         values.append((T @ T.T)[rows, columns])
     return directions, np.concatenate(values)
+
+
+def curvature(objective: Objective, optimum: Optimum) -> Floats:
+    """Return the Hessian of the criterion over (theta, log s2), in which no unit matters."""
+    s2, nn, q = optimum.profile.sigma2, optimum.profile.nn, optimum.derivatives.q
+    H = _hessian(objective, optimum)
+    return np.block([
+        [H + np.outer(q, q) / (s2 * s2 * nn), q[:, None] / s2],
+        [q[None, :] / s2, np.array([[nn]])],
+    ])  # fmt: skip
 
 
 def _hessian(objective: Objective, optimum: Optimum) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -9,10 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from crosslevel.errors import ModelError
+from crosslevel.errors import DegreesOfFreedomWarning, ModelError
 from crosslevel.multilevel.conditioning import Conditioned
 from crosslevel.multilevel.design import INTERCEPT, Design
 from crosslevel.multilevel.df import Fixed, Reference, kenward_roger, satterthwaite, unit_rows
+from crosslevel.multilevel.doubt import doubtful
 from crosslevel.multilevel.estimates import Effects, Estimates, effects
 from crosslevel.multilevel.followup import FollowUp
 from crosslevel.multilevel.intervals import intervals
@@ -95,6 +97,16 @@ class MultilevelFit(FollowUp):
         return pd.Series(self.estimates.theta, index=names, name="theta")
 
     @property
+    def doubtful_df(self) -> tuple[str, ...]:
+        """Groups whose covariance is so close to singular that Satterthwaite's df are not reliable.
+
+        Two optimisers may then both be right to ten digits and differ in the degrees of freedom;
+        Kenward and Roger's do not have this weakness. Empty for most fits.
+        """
+        at = doubtful(self.objective, self.problem, self.optimum)
+        return tuple(self.design.factors[f].name for f in at)
+
+    @property
     def parameters(self) -> int:
         """Number of parameters estimated: fixed coefficients, theta and sigma."""
         return len(self.estimates.beta) + len(self.estimates.theta) + 1
@@ -138,6 +150,7 @@ class MultilevelFit(FollowUp):
                 return self._robust(self.covariance)
             if df == "kenward-roger":
                 return kenward_roger(self.objective, self.problem, self.optimum)
+            self._warn_of_doubt()
             return satterthwaite(self.objective, self.problem, self.optimum)
 
     def joint_test(self, terms: Sequence[str], *, df: str = "satterthwaite") -> pd.DataFrame:
@@ -183,6 +196,7 @@ class MultilevelFit(FollowUp):
                 "df_residual": [n - len(self.estimates.beta)],
                 "status": [self.status],
                 "status_text": [self.status_text],
+                "doubtful_df": [", ".join(self.doubtful_df)],
                 "rows_dropped": [self.design.rows_dropped],
                 "dropped_terms": [self.estimates.dropped],
             }
@@ -313,6 +327,18 @@ class MultilevelFit(FollowUp):
             return self.bootstrap(n, seed=seed).intervals(conf_level=conf_level)
         with one_blas_thread():
             return intervals(self, method=method, conf_level=conf_level)
+
+    def _warn_of_doubt(self) -> None:
+        if doubt := self.doubtful_df:
+            advice = "use df='kenward-roger'"
+            if self.method == "ml":
+                advice = "fit by REML and use df='kenward-roger'"
+            warnings.warn(
+                f"The covariance of {', '.join(map(repr, doubt))} is nearly singular and the "
+                f"Satterthwaite degrees of freedom hang on its last digits; {advice}.",
+                DegreesOfFreedomWarning,
+                4,
+            )
 
     def _robust(self, kind: str) -> Robust:
         return robust(kind, self.design, self.problem, self.objective, self.optimum)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crosslevel.errors import ModelError
+from crosslevel.errors import DegreesOfFreedomWarning, ModelError
 from crosslevel.multilevel import fit
 from dense_model import dense_information, dense_robust
 from multilevel_models import IDS, LMM, fitted, prepared
@@ -43,6 +43,38 @@ def test_kenward_roger_on_a_nearly_singular_slope() -> None:
     model = fit("mAch ~ cses*sector + meanses*cses + (cses | school)", hard("hsb40.csv"))
     tidy = model.tidy(df="kenward-roger").set_index("term")
     assert tidy["df"]["cses"] == pytest.approx(26.993, abs=5e-4)
+    assert model.doubtful_df == ("school",)
+    assert model.glance()["doubtful_df"].tolist() == ["school"]
+    with pytest.warns(DegreesOfFreedomWarning, match="'school' is nearly singular"):
+        doubted = model.tidy().set_index("term")
+    assert doubted["df"]["cses"] == pytest.approx(28.28, abs=0.02)
+    large = fit(model.formula, hard("hsb40.csv"), method="ml")
+    assert large.status == "boundary"
+    assert large.doubtful_df == ()
+
+
+@pytest.mark.parametrize("entry_id", IDS)
+def test_no_false_alarm(entry_id: str) -> None:
+    assert fitted(entry_id).doubtful_df == ()
+
+
+def test_a_variance_close_to_zero_by_itself() -> None:
+    """Moments that balance so that the variance is barely above zero."""
+    rng = np.random.default_rng(6)
+    unit, noise = np.repeat(np.arange(12), 5), rng.normal(size=60)
+    within = noise - pd.Series(noise).groupby(unit).transform("mean")
+    own = rng.normal(size=12)
+    own -= own.mean()
+    expected = np.sqrt(within @ within / 48 / 5 * 11 / (own @ own))
+    frame = pd.DataFrame({"y": within + 1.001 * expected * own[unit], "unit": unit})
+    model = fit("y ~ 1 + (1 | unit)", frame)
+    assert model.status == "converged"
+    assert model.doubtful_df == ("unit",)
+    frame["y"] = within + 1.001 * np.sqrt(12 / 11) * expected * own[unit]
+    with pytest.warns(DegreesOfFreedomWarning, match="last digits; fit by REML and use df='kenw"):
+        fit("y ~ 1 + (1 | unit)", frame, method="ml").tidy()
+    frame["y"] = within + 2.0 * expected * own[unit]
+    assert fit("y ~ 1 + (1 | unit)", frame).doubtful_df == ()
 
 
 @pytest.mark.parametrize("df", ["satterthwaite", "kenward-roger"])
