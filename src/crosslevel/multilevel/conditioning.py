@@ -76,21 +76,27 @@ def condition(design: Design) -> Conditioned:
             f"{design.n} rows cannot carry {len(X)} fixed coefficients and a variance."
         )
     Z, back = zip(*(_random(f, design.weights) for f in design.factors), strict=True)
+    weighted = y if root is None else y * root
+    whole = float(np.sqrt(weighted @ weighted / len(y)))
+    middle = float(y.mean()) if design.names[:1] == (INTERCEPT,) else 0.0
+    y = y - middle  # exact where it matters: doubles near one another
     if root is not None:
         X, y, Z = X * root, y * root, tuple(z * root for z in Z)
     coefficients, residual = least_squares(X, y)
     scale = float(np.sqrt(residual @ residual / len(y)))
-    if scale <= 1e-13 * float(np.sqrt(y @ y / len(y))):
+    if scale <= 1e-13 * whole:
         raise ModelError(
             "The predictors reproduce the outcome exactly; there is nothing to explain."
         )
+    start = basis.B @ coefficients
+    start[:1] += middle
     return Conditioned(
         y=residual / scale,
         X=X,
         Z=Z,
         basis=basis,
         back=back,
-        start=basis.B @ coefficients,
+        start=start,
         scale=scale,
         log_weights=0.0 if design.weights is None else float(np.log(design.weights).sum()),
     )
