@@ -248,6 +248,10 @@ def report(found: list[Outcome], seed: int, seconds: float) -> str:
             "zero. Kenward-Roger treats it there as pbkrtest does: as a parameter like any other, "
             "with its expected information at zero. Satterthwaite leaves out the direction without "
             "information, so its degrees of freedom are then those of the rows.",
+            "Where Kenward-Roger lies above the band it does so by itself: pbkrtest, given the "
+            "same outcomes of the cell with 10 unequal units and ICC 0.10, returns the same "
+            "standard errors and degrees of freedom and covers the truth in the same replicates, "
+            "with a variance of zero and without ([coverage_pbkrtest.md](coverage_pbkrtest.md)).",
             f"`witness` is the largest relative difference of standard errors and degrees of "
             f"freedom from those of ordinary fits, over {WITNESS} replicates of the cell and all "
             "methods.",

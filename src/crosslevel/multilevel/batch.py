@@ -7,6 +7,7 @@ the design's statistics shared.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -24,8 +25,9 @@ from crosslevel.multilevel.batch_statistics import (
 )
 from crosslevel.multilevel.coding import Floats
 from crosslevel.multilevel.conditioning import least_squares
-from crosslevel.multilevel.objective import SingleObjective
-from crosslevel.multilevel.optimise import Optimum, minimise
+from crosslevel.multilevel.nested import NestedObjective, nested_factors
+from crosslevel.multilevel.objective import Objective, SingleObjective
+from crosslevel.multilevel.optimise import minimise
 from crosslevel.multilevel.result import MultilevelFit
 from crosslevel.multilevel.several import SeveralObjective
 from crosslevel.multilevel.statistics import several_factors
@@ -218,27 +220,14 @@ def _one_by_one(model: MultilevelFit, Y: Floats, start: Floats | None) -> _Raw:
 
 def _block(model: MultilevelFit, Y: Floats, theta: Floats) -> _Raw:
     """Return the fits of a block: one pass with all responses as columns, then one fit each."""
-    problem, objective = model.problem, model.objective
-    assert isinstance(objective, SeveralObjective)  # noqa: S101
-    P = len(problem.X)
+    problem = model.problem
     fits = [least_squares(problem.X, y) for y in Y]
     residuals = np.array([residual for _, residual in fits])
     scale = np.sqrt(np.einsum("bn,bn->b", residuals, residuals) / Y.shape[1])
     scale = np.where(scale <= EXACT_FIT * np.sqrt((Y * Y).mean(axis=1)), 0.0, scale)
     _refuse_exact(scale)
-    factors = [model.design.factors[k] for k in objective.order]
-    whole = several_factors(
-        [f.codes for f in factors],
-        [f.J for f in factors],
-        Z=[problem.Z[k] for k in objective.order],
-        A=np.vstack([problem.X, residuals / scale[:, None]]),
-    )
-    found: list[Optimum] = []
-    for b in range(len(Y)):
-        at = np.append(np.arange(P), P + b)
-        first = replace(whole.first, c=whole.first.c[at], W=whole.first.W[np.ix_(at, at)])
-        own = replace(whole, first=first, W_ra=np.ascontiguousarray(whole.W_ra[:, at]))
-        found.append(minimise(replace(objective, statistics=own), theta))
+    responses = residuals / scale[:, None]
+    found = [minimise(one, theta) for one in _objectives(model, responses)]
     profiles = [optimum.profile for optimum in found]
     beta = np.array([profile.beta for profile in profiles])
     return _Raw(
@@ -252,6 +241,30 @@ def _block(model: MultilevelFit, Y: Floats, theta: Floats) -> _Raw:
         scale=scale,
         df=beta,
     )
+
+
+def _objectives(model: MultilevelFit, responses: Floats) -> Iterator[Objective]:
+    """Yield the criterion of each response (B, n)."""
+    problem, objective = model.problem, model.objective
+    order: Sequence[int] = range(len(problem.Z))
+    P = len(problem.X)
+    if isinstance(objective, SeveralObjective):
+        order = objective.order
+    codes = [model.design.factors[k].codes for k in order]
+    levels = [model.design.factors[k].J for k in order]
+    Z = [problem.Z[k] for k in order]
+    if isinstance(objective, NestedObjective):
+        for y in responses:
+            own = nested_factors(codes, levels, Z=Z, A=np.vstack([problem.X, y]))
+            yield replace(objective, statistics=own)
+        return
+    assert isinstance(objective, SeveralObjective)  # noqa: S101
+    whole = several_factors(codes, levels, Z=Z, A=np.vstack([problem.X, responses]))
+    for b in range(len(responses)):
+        at = np.append(np.arange(P), P + b)
+        first = replace(whole.first, c=whole.first.c[at], W=whole.first.W[np.ix_(at, at)])
+        made = replace(whole, first=first, W_ra=np.ascontiguousarray(whole.W_ra[:, at]))
+        yield replace(objective, statistics=made)
 
 
 def _joined(parts: list[_Raw]) -> _Raw:

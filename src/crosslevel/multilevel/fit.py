@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -12,12 +13,15 @@ from crosslevel.errors import FormulaError, ModelError, NotConvergedWarning, Pro
 from crosslevel.multilevel.coding import Floats
 from crosslevel.multilevel.conditioning import Conditioned, closer, condition, lower
 from crosslevel.multilevel.design import Design, Factor, build
+from crosslevel.multilevel.df import DENSE
 from crosslevel.multilevel.estimates import Estimates
 from crosslevel.multilevel.formula import parse
+from crosslevel.multilevel.nested import NestedObjective, nested_factors
 from crosslevel.multilevel.objective import Objective, SingleObjective
 from crosslevel.multilevel.optimise import Optimum, minimise
 from crosslevel.multilevel.parameters import parameters
 from crosslevel.multilevel.result import MultilevelFit
+from crosslevel.multilevel.robust import inside
 from crosslevel.multilevel.several import SeveralObjective
 from crosslevel.multilevel.start import moments, residual_variance
 from crosslevel.multilevel.statistics import (
@@ -30,7 +34,8 @@ from crosslevel.multilevel.threads import one_blas_thread
 
 METHODS = ("reml", "ml")
 MISSING = ("drop", "raise")
-BORDERED = 6000  # coefficients outside the eliminated factor: a dense matrix of 290 MB
+BORDERED = 5000  # coefficients outside the eliminated factor: dense matrices of 200 MB
+BORDERED_NESTED = 1000  # and from which nested factors are taken level by level instead
 
 
 def fit(
@@ -165,6 +170,8 @@ def fit_design(design: Design, *, method: str) -> MultilevelFit:
 
 def _first(objective: Objective) -> OneFactor:
     """Return the statistics of the factor that is eliminated."""
+    if isinstance(objective, NestedObjective):
+        return objective.statistics.outcome()
     if isinstance(objective, SeveralObjective):
         return objective.statistics.first
     assert isinstance(objective, SingleObjective)  # noqa: S101
@@ -220,6 +227,8 @@ def objective_of(design: Design, problem: Conditioned, *, reml: bool) -> tuple[O
         _check_residual(single, design)
         start = free.pack([_start(single)])
         return SingleObjective(single, free, reml), start
+    if _is_deep(design):
+        return _nested_of(design, problem, reml=reml)
     order = tuple(sorted(range(len(factors)), key=lambda k: -factors[k].p * factors[k].J))
     _check_size(design, order)
     several = several_factors(
@@ -237,6 +246,34 @@ def objective_of(design: Design, problem: Conditioned, *, reml: bool) -> tuple[O
         else:
             triangles[k] = _start(several.first)
     return SeveralObjective(several, free, order, reml), free.pack(triangles)
+
+
+def _is_deep(design: Design) -> bool:
+    """Return whether the factors are nested, with too many groups for dense matrices."""
+    sizes = [factor.p * factor.J for factor in design.factors]
+    if sum(sizes) - max(sizes) <= BORDERED_NESTED or sum(sizes) <= DENSE:
+        return False
+    if design.n <= sum(sizes) + len(design.X):
+        return False
+    return all(inside(a, b) for a, b in pairwise(design.factors))
+
+
+def _nested_of(
+    design: Design, problem: Conditioned, *, reml: bool
+) -> tuple[NestedObjective, Floats]:
+    """Return the criterion of nested factors, level by level, and the theta to start from."""
+    factors = design.factors
+    made = nested_factors(
+        [f.codes for f in factors],
+        [f.J for f in factors],
+        Z=problem.Z,
+        A=np.vstack([problem.X, problem.y]),
+    )
+    first, free = made.outcome(), parameters(factors)
+    sigma2 = residual_variance(first, _rank(first))
+    pairs = zip(factors[1:], problem.Z[1:], strict=True)
+    above = [_start_apart(f, Z, problem.y, sigma2) for f, Z in pairs]
+    return NestedObjective(made, free, reml), free.pack([_start(first), *above])
 
 
 def _check_residual(

@@ -13,6 +13,7 @@ from crosslevel.errors import ModelError
 from crosslevel.multilevel.coding import Floats
 from crosslevel.multilevel.conditioning import lower
 from crosslevel.multilevel.df import satterthwaite
+from crosslevel.multilevel.nested import NestedObjective
 from crosslevel.multilevel.objective import SingleObjective
 from crosslevel.multilevel.profiling import NEAR_ONE, Variance, limits, profiler
 from crosslevel.multilevel.several import SeveralObjective
@@ -134,7 +135,7 @@ def _wald(fit: MultilevelFit, rows: list[Row], conf_level: float) -> Floats:
 def _profile(fit: MultilevelFit, rows: list[Row], conf_level: float) -> Floats:
     """Return profile-likelihood intervals of the maximum-likelihood fit."""
     engine = fit.objective
-    if not isinstance(engine, SingleObjective | SeveralObjective):
+    if not isinstance(engine, SingleObjective | SeveralObjective | NestedObjective):
         raise ModelError("This structure has no profile intervals.")
     made = profiler(engine, fit.problem, fit.optimum)
     rise = float(chi2.ppf(conf_level, 1))

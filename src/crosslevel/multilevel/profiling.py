@@ -20,11 +20,12 @@ from scipy.optimize import brentq, minimize
 
 from crosslevel.multilevel.coding import Floats
 from crosslevel.multilevel.conditioning import Conditioned, lower
+from crosslevel.multilevel.nested import NestedObjective
 from crosslevel.multilevel.objective import SingleObjective
 from crosslevel.multilevel.optimise import Optimum, minimise
 from crosslevel.multilevel.several import SeveralObjective
 
-Engine = SingleObjective | SeveralObjective
+Engine = SingleObjective | SeveralObjective | NestedObjective
 NEAR_ONE = 1.0 - 1e-7
 
 
@@ -128,6 +129,8 @@ def _reduced(engine: Engine, G: Floats) -> Engine:
         stats = engine.statistics
         c, W = np.tensordot(G, stats.c, axes=([0], [0])), G.T @ stats.W @ G
         return replace(engine, statistics=replace(stats, c=c, W=W))
+    if isinstance(engine, NestedObjective):
+        return replace(engine, statistics=engine.statistics.reduced(G))
     several = engine.statistics
     first = several.first
     c, W = np.tensordot(G, first.c, axes=([0], [0])), G.T @ first.W @ G

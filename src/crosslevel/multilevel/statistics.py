@@ -138,14 +138,14 @@ class SeveralFactors:
 
 def one_factor(codes: Codes, J: int, *, Z: Floats, A: Floats) -> OneFactor:
     """Return the statistics of one grouping factor. Costs O(n p (p + m))."""
-    return _eliminate(codes, J, Z, A)[0]
+    return eliminate(codes, J, Z, A)[0]
 
 
 def several_factors(
     codes: Sequence[Codes], levels: Sequence[int], *, Z: Sequence[Floats], A: Floats
 ) -> SeveralFactors:
     """Return the statistics of several factors; the first of each sequence is eliminated."""
-    first, Q, residual = _eliminate(codes[0], levels[0], Z[0], A)
+    first, Q, residual = eliminate(codes[0], levels[0], Z[0], A)
     rows, columns, values, start = [], [], [], 0
     starts = []
     for code, J, z in zip(codes[1:], levels[1:], Z[1:], strict=True):
@@ -175,7 +175,7 @@ def several_factors(
     return SeveralFactors(first, indptr, column, c, W_rr, W_ra, shapes, products)
 
 
-def _eliminate(codes: Codes, J: int, Z: Floats, A: Floats) -> tuple[OneFactor, Floats, Floats]:
+def eliminate(codes: Codes, J: int, Z: Floats, A: Floats) -> tuple[OneFactor, Floats, Floats]:
     """Return statistics, the orthonormal columns Q (p, n) and the residuals of A (m, n)."""
     p, n = Z.shape
     R = np.zeros((p, p, J))
