@@ -14,13 +14,13 @@ from scipy.linalg import solve_triangular
 from crosslevel.errors import ModelError
 from crosslevel.multilevel.coding import Floats
 from crosslevel.multilevel.design import INTERCEPT, Design, Factor
+from crosslevel.multilevel.statistics import within_slopes
 
 ALIASED = (
     1e-7  # share of a column's length that earlier columns leave over (as lme4's qr tolerance)
 )
 COLLINEAR = 1e-6  # share of a random column that others leave over; below it, it stays as it is
 CANCELS = 1e-2  # share of y's variation within groups left by X; below it y is taken closer first
-CONSTANT = 1e-18  # variance within groups, relative to a column's own, that is rounding alone
 DOUBTFUL = 1e-4  # below this the columns are orthogonalised twice over instead of only scaled
 
 
@@ -108,10 +108,7 @@ def closer(problem: Conditioned, W: Floats) -> Conditioned | None:
     W = [X y]'[X y] within groups. Where units differ much more than their members, the slopes of
     all rows leave y with within-group variation that only cancels later, digit by digit.
     """
-    P, n = len(W) - 1, len(problem.y)
-    least = CONSTANT * n / max(float(np.trace(W[:P, :P])), 1e-300)
-    inverse = np.linalg.pinv(W[:P, :P], rcond=max(1e-10, least), hermitian=True)
-    step = inverse @ W[:P, P]
+    P, step = len(W) - 1, within_slopes(W, len(problem.y))
     if W[P, P] - W[P, :P] @ step > CANCELS * W[P, P]:
         return None
     return replace(

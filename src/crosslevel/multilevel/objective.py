@@ -224,7 +224,8 @@ class SingleEvaluation:
         if self.objective.reml:
             E = products(np.matmul(F, C), C)
             flat = C.reshape(p * P, C.shape[2])
-            A = np.tensordot(S, (flat @ flat.T).reshape(p, P, p, P), axes=([1, 2], [0, 2])) @ F
+            CC = (flat @ flat.T).reshape(p, P, p, P).transpose(0, 2, 1, 3).reshape(p * p, P * P)
+            A = (S.reshape(K, p * p) @ CC).reshape(K, P, P) @ F
             own = A.reshape(K, -1) @ A.transpose(0, 2, 1).reshape(K, -1).T
             hessian -= trace_products(S, Q - E) - trace_products(S, E) + own
             total = (Q - E).sum(axis=2)

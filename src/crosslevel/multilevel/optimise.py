@@ -210,13 +210,17 @@ def _direction(derivatives: Derivatives) -> tuple[Floats, float, bool]:
     g = derivatives.gradient
     if not len(g):
         return g, 0.0, False
+    if len(g) == 1:
+        slope, bend = float(g[0]), float(derivatives.hessian[0, 0])
+        size = max(abs(bend), 1e-300)
+        return -g / size, slope * slope / size, bend < 0.0
     values, vectors = np.linalg.eigh(derivatives.hessian)
     top = float(np.abs(values).max())
-    size = np.maximum(np.abs(values), 1e-9 * max(top, 1e-300))
+    sizes = np.maximum(np.abs(values), 1e-9 * max(top, 1e-300))
     along = vectors.T @ g
     return (
-        -vectors @ (along / size),
-        float((along * along / size).sum()),
+        -vectors @ (along / sizes),
+        float((along * along / sizes).sum()),
         bool(values.min() < -1e-6 * top),
     )
 

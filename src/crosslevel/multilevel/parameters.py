@@ -18,19 +18,20 @@ from crosslevel.multilevel.design import Factor
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """Where each theta stands: factor (K,), row (K,), column (K,); p per factor."""
+    """Where each theta stands: factor (K,), row (K,), column (K,); p and positions per factor."""
 
     factor: npt.NDArray[np.intp]
     row: npt.NDArray[np.intp]
     column: npt.NDArray[np.intp]
     sizes: tuple[int, ...]
+    places: tuple[npt.NDArray[np.intp], ...]
 
     def __len__(self) -> int:
         return len(self.factor)
 
     def of(self, factor: int) -> npt.NDArray[np.intp]:
         """Return the positions in theta of one factor."""
-        return np.flatnonzero(self.factor == factor)
+        return self.places[factor]
 
     def unpack(self, theta: Floats) -> tuple[Floats, ...]:
         """Return the lower triangles, one (p, p) per factor."""
@@ -66,4 +67,5 @@ def parameters(factors: Sequence[Factor]) -> Parameters:
             at = np.flatnonzero(blocks == block)
             places += [(f, int(a), int(b)) for b in at for a in at if a >= b]
     table = np.array(places, dtype=np.intp).reshape(-1, 3)
-    return Parameters(table[:, 0], table[:, 1], table[:, 2], tuple(f.p for f in factors))
+    found = tuple(np.flatnonzero(table[:, 0] == f) for f in range(len(factors)))
+    return Parameters(table[:, 0], table[:, 1], table[:, 2], tuple(f.p for f in factors), found)

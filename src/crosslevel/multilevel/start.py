@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from crosslevel.multilevel.coding import Floats
-from crosslevel.multilevel.statistics import OneFactor
+from crosslevel.multilevel.statistics import OneFactor, within_slopes
 
 
 def residual_variance(statistics: OneFactor, rank: int) -> float:
@@ -14,7 +14,7 @@ def residual_variance(statistics: OneFactor, rank: int) -> float:
     W = statistics.W
     within = float(W[P, P])
     if P:
-        within -= float(W[P, :P] @ np.linalg.pinv(W[:P, :P], rcond=1e-10) @ W[:P, P])
+        within -= float(W[P, :P] @ within_slopes(W, statistics.n))
     df = statistics.n - rank - P
     total = float(W[P, P]) + float((statistics.c[P] ** 2).sum())
     if df > 0 and within > 1e-14 * total:

@@ -20,6 +20,7 @@ PAIRS = 4_000_000  # products of stored values kept beside them: 64 MB
 SMALL = 60_000  # entries up to which a projection is kept dense: the arithmetic beats bookkeeping
 TILE = 64
 ABOVE = np.triu(np.ones((TILE, TILE), dtype=bool), 1)
+CONSTANT = 1e-18  # variance within groups, relative to a column's own, that is rounding alone
 DEFICIENT = 1e-20  # squared share of a column's length below which a group does not carry it
 
 Projection = csr_array | Floats
@@ -204,6 +205,18 @@ def eliminate(codes: Codes, J: int, Z: Floats, A: Floats) -> tuple[OneFactor, Fl
         for a in range(p):
             c[k, a] = taken(residual[k], a)
     return OneFactor(R, c, residual @ residual.T, n), Q, residual
+
+
+def within_slopes(W: Floats, n: int) -> Floats:
+    """Return the slopes (P,) of y on X within groups from W = [X y]'[X y] of scaled columns.
+
+    Directions that do not vary within groups, or by rounding alone, have no slope.
+    """
+    P = len(W) - 1
+    values, vectors = np.linalg.eigh(W[:P, :P])
+    varies = values > max(1e-10 * float(values.max(initial=0.0)), CONSTANT * n)
+    along = vectors[:, varies]
+    return np.asarray(along @ ((along.T @ W[:P, P]) / values[varies]))
 
 
 def _pairs(first: Codes, second: Codes, J: int) -> tuple[Codes, Codes]:
