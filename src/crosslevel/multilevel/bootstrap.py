@@ -13,6 +13,7 @@ from crosslevel.multilevel.batch import refit
 from crosslevel.multilevel.coding import Floats
 from crosslevel.multilevel.replication import Progress, over_blocks
 from crosslevel.multilevel.result import MultilevelFit
+from crosslevel.multilevel.tables import correlations
 
 INTERVALS = ("percentile", "basic")
 
@@ -278,8 +279,7 @@ def _scaled(model: MultilevelFit, components: Floats) -> Floats:
     for k, (group, term, other) in enumerate(keys):
         if isinstance(other, str):
             both = made[:, place[(group, term)]] * made[:, place[(group, other)]]
-            there = both > 0
-            made[:, k] = np.where(there, components[:, k] / np.where(there, both, 1.0), np.nan)
+            made[:, k] = correlations(components[:, k], both)
     return made
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy.stats import chi2
 from scipy.stats import f as f_distribution
@@ -15,6 +16,8 @@ from crosslevel.multilevel.coding import Floats
 from crosslevel.multilevel.design import Factor
 from crosslevel.multilevel.df import Joint
 from crosslevel.multilevel.estimates import Effects, Estimates
+
+ROUNDING = 1e-14  # a correlation closer to one than this is one
 
 
 def coefficient_table(
@@ -78,6 +81,20 @@ def quantile(df: Floats, conf_level: float) -> Floats:
     return np.asarray(student.ppf(0.5 + 0.5 * conf_level, df))
 
 
+def correlations(covariance: npt.ArrayLike, sds: npt.ArrayLike) -> Floats:
+    """Return covariances over products of sds: missing for a product of zero, exact at +-1.
+
+    Examples
+    --------
+    >>> correlations([1.0, 1.0 + 2e-16, 0.0], [2.0, 1.0, 0.0]).tolist()
+    [0.5, 1.0, nan]
+    """
+    both = np.asarray(sds, dtype=float)
+    r = np.asarray(covariance, dtype=float) / np.where(both > 0, both, 1.0)
+    r = np.where(1.0 - np.abs(r) < ROUNDING, np.sign(r), r)
+    return np.where(both > 0, r, np.nan)
+
+
 def component_table(factors: Sequence[Factor], estimates: Estimates) -> pd.DataFrame:
     """Return the lower triangle of each block, column by column; the residual last."""
     rows: list[tuple[str, str | None, str | None, float, float, float]] = []
@@ -89,8 +106,7 @@ def component_table(factors: Sequence[Factor], estimates: Estimates) -> pd.DataF
             for i, a in enumerate(at):
                 rows.append((factor.name, factor.names[a], None, sigma[a, a], sd[a], np.nan))
                 for b in at[i + 1 :]:
-                    both = sd[a] * sd[b]
-                    r = sigma[a, b] / both if both > 0 else np.nan
+                    r = float(correlations(sigma[a, b], sd[a] * sd[b]))
                     row = (factor.name, factor.names[a], factor.names[b], sigma[a, b], np.nan, r)
                     rows.append(row)
     rows.append(("Residual", None, None, estimates.sigma**2, estimates.sigma, np.nan))
