@@ -169,6 +169,17 @@ def named_report(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
+class MeasurementRule(Block):
+    """How scales and answers are judged beyond reliability.
+
+    `invariance` names background columns of employees whose groups the scales are compared across;
+    `careless` the flags from which a respondent is proposed for exclusion, 0 for no screening.
+    """
+
+    invariance: tuple[str, ...] = ()
+    careless: int = Field(default=2, ge=0)
+
+
 class StudySpec(Block):
     """Everything `study.yml` says."""
 
@@ -192,6 +203,7 @@ class StudySpec(Block):
     claims: tuple[ClaimSpec, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     disclosure: DisclosureRule = DisclosureRule()
+    measurement: MeasurementRule = MeasurementRule()
     reports: tuple[Annotated[ReportSpec, BeforeValidator(named_report)], ...] = Field(
         default=(ReportSpec(name="article"),), min_length=1
     )

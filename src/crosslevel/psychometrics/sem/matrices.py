@@ -126,6 +126,40 @@ class Block:
             d_mu = picked @ (left * factor[:, None])[own]
         return Moments(sigma, mu, d_sigma, d_mu)
 
+    def bend(self, theta: Floats, by_sigma: Floats, by_mu: Floats) -> Floats:
+        """Return second derivatives of the moments, weighted, in the free parameters, (k, k).
+
+        sum_ab W_ab d2 Sigma_ab + sum_a w_a d2 mu_a, for a symmetric `by_sigma` W (p, p) and `by_mu`
+        w (p,): with the gradient of a likelihood in the moments, what linear moments leave out.
+        """
+        a, s, m = self.matrices(theta)
+        p = len(self.observed)
+        e = np.linalg.inv(np.eye(len(a)) - a)
+        spread, wg = e @ s @ e.T, by_sigma @ e[:p]
+        q, u = e[:p].T @ wg, spread[:, :p] @ wg
+        i, j, on = self.row, self.column, self.place == 0
+        sym = self.place == 1
+        paths = 2 * (e[np.ix_(j, i)] * u[np.ix_(j, i)].T + (e[np.ix_(j, i)] * u[np.ix_(j, i)].T).T)
+        paths += 2 * q[np.ix_(i, i)] * spread[np.ix_(j, j)]
+        mixed = q[np.ix_(i, i)] * e[np.ix_(j, j)]
+        other = q[np.ix_(i, j)] * e[np.ix_(j, i)]
+        half = np.where(i == j, 0.5, 1.0)
+        mixed = 2 * (mixed + other) * half[None, :]
+        each = np.where(np.outer(on, on), paths, 0.0)
+        crossed = np.where(np.outer(on, sym), mixed, 0.0)
+        each += crossed + crossed.T
+        if not len(self.mean):
+            v, level = e[:p].T @ by_mu, e @ m
+            two = v[i][:, None] * e[np.ix_(j, i)] * level[j][None, :]
+            each += np.where(np.outer(on, on), two + two.T, 0.0)
+            one = np.where(np.outer(on, self.place == 2), v[i][:, None] * e[np.ix_(j, i)], 0.0)
+            each += one + one.T
+        own = np.flatnonzero(self.free >= 0)
+        picked = np.zeros((self.n_free, len(own)))
+        picked[self.free[own], np.arange(len(own))] = 1.0
+        bent: Floats = picked @ each[np.ix_(own, own)] @ picked.T
+        return bent
+
 
 def blocks(
     table: Table, values: Sequence[float] | Floats, *, means: Sequence[Floats] = ()

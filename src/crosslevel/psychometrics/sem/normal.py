@@ -71,8 +71,8 @@ def deviance(moments: Moments, parts: Sequence[Seen]) -> float:
     return total
 
 
-def score(moments: Moments, parts: Sequence[Seen]) -> Floats:
-    """Return the gradient of the log-likelihood in the free parameters, (k,)."""
+def pull(moments: Moments, parts: Sequence[Seen]) -> tuple[Floats, Floats]:
+    """Return the gradient of the log-likelihood in the moments: (p, p) and (p,)."""
     p = len(moments.sigma)
     by_sigma, by_mu = np.zeros((p, p)), np.zeros(p)
     for part in parts:
@@ -80,6 +80,12 @@ def score(moments: Moments, parts: Sequence[Seen]) -> Floats:
         inner = part.precision @ spread @ part.precision - part.precision
         by_sigma += 0.5 * part.pattern.n * inner
         by_mu += part.pattern.n * (part.precision @ d)
+    return by_sigma, by_mu
+
+
+def score(moments: Moments, parts: Sequence[Seen]) -> Floats:
+    """Return the gradient of the log-likelihood in the free parameters, (k,)."""
+    by_sigma, by_mu = pull(moments, parts)
     flat = moments.d_sigma.reshape(len(moments.d_sigma), -1) @ by_sigma.ravel()
     gradient: Floats = flat + moments.d_mu @ by_mu
     return gradient
@@ -93,6 +99,26 @@ def information(moments: Moments, parts: Sequence[Seen]) -> Floats:
         m = part.precision @ moments.d_sigma
         half = m.reshape(k, -1) @ m.transpose(0, 2, 1).reshape(k, -1).T
         total += part.pattern.n * (0.5 * half + moments.d_mu @ part.precision @ moments.d_mu.T)
+    return total
+
+
+def curvature(moments: Moments, parts: Sequence[Seen]) -> Floats:
+    """Return minus the second derivatives of the log-likelihood, moments taken as linear, (k, k).
+
+    n [tr P D_k P D_l (P M - I / 2) + m_k' P D_l P d + m_l' P D_k P d + m_k' P m_l], with D and m
+    the derivatives of Sigma and mu, M = S + d d'.
+    """
+    k, p = moments.d_mu.shape
+    total = np.zeros((k, k))
+    for part in parts:
+        spread, d = around(part, moments.mu)
+        turned = part.precision @ moments.d_sigma
+        weight = part.precision @ spread - 0.5 * np.eye(p)
+        left = (turned.transpose(0, 2, 1) @ weight.T).transpose(0, 2, 1)
+        both = left.reshape(k, -1) @ turned.transpose(0, 2, 1).reshape(k, -1).T
+        cross = moments.d_mu @ (turned @ (part.precision @ d)).T
+        means = moments.d_mu @ part.precision @ moments.d_mu.T
+        total += part.pattern.n * ((both + both.T) / 2 + cross + cross.T + means)
     return total
 
 

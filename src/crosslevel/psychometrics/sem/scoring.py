@@ -9,7 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from crosslevel.psychometrics.sem.matrices import Block, Moments
-from crosslevel.psychometrics.sem.normal import Seen, deviance, information, score, seen
+from crosslevel.psychometrics.sem.normal import (
+    Seen,
+    curvature,
+    deviance,
+    information,
+    pull,
+    score,
+    seen,
+)
 from crosslevel.psychometrics.sem.sample import Sample
 
 Floats = npt.NDArray[np.float64]
@@ -180,19 +188,12 @@ def moments_at(blocks: Sequence[Block], theta: Floats) -> list[Moments]:
 
 
 def observed_at(blocks: Sequence[Block], samples: Sequence[Sample], theta: Floats) -> Floats:
-    """Return the observed information (k, k), by central differences of the gradient."""
-    k = len(theta)
-    hessian = np.empty((k, k))
-    for j in range(k):
-        step = 1e-5 * max(1.0, abs(theta[j]))
-        sides = []
-        for sign in (1.0, -1.0):
-            moved = theta.copy()
-            moved[j] += sign * step
-            sides.append(slope_at(blocks, samples, moved))
-        hessian[j] = -(sides[0] - sides[1]) / (2 * step)
-    symmetric: Floats = (hessian + hessian.T) / 2
-    return symmetric
+    """Return the observed information (k, k): minus the second derivatives of the likelihood."""
+    total = np.zeros((len(theta), len(theta)))
+    for block, sample, moments in zip(blocks, samples, moments_at(blocks, theta), strict=True):
+        parts = seen(sample, moments) or ()
+        total += curvature(moments, parts) - block.bend(theta, *pull(moments, parts))
+    return total
 
 
 def _inverse(expected: Floats, damping: float) -> Floats:

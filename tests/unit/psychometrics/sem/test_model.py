@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from crosslevel.errors import MeasurementError
 from crosslevel.psychometrics.sem.matrices import blocks
+from crosslevel.psychometrics.sem.sample import samples
+from crosslevel.psychometrics.sem.scoring import observed_at, slope_at
 from crosslevel.psychometrics.sem.syntax import parse
 from crosslevel.psychometrics.sem.table import Options, Table, build
 
@@ -132,3 +135,29 @@ def test_options_that_do_not_fit_are_named(options: Options, found: str) -> None
     with pytest.raises(MeasurementError) as caught:
         build(parse("f =~ a + c(1, 2)*b + d"), options)
     assert found in str(caught.value)
+
+
+@pytest.mark.parametrize("text", [THREE, PATH])
+@pytest.mark.parametrize("share", [0.0, 0.2])
+def test_observed_information_is_that_of_differences(text: str, share: float) -> None:
+    """Second derivatives of the likelihood, with and without missing answers."""
+    table = build(parse(text), Options(n_groups=2, means=True))
+    rng = np.random.default_rng(9)
+    names = table.block_roles[0].observed
+    frame = pd.DataFrame(rng.normal(size=(300, len(names))), columns=list(names))
+    frame = frame.mask(rng.random(frame.shape) < share).assign(g=["a", "b"] * 150)
+    answers = samples(frame, names, group="g", missing="fiml")
+    values = [0.4 if row.exogenous and row.lhs != row.rhs else row.value for row in table.rows]
+    values = [1.2 if row.exogenous and row.lhs == row.rhs else v
+              for row, v in zip(table.rows, values, strict=True)]  # fmt: skip
+    theta = np.array(
+        [next(0.9 if row.op == "~~" and row.lhs == row.rhs else 0.15 for row in table.rows
+              if row.free == k) for k in range(table.n_free)]
+    )  # fmt: skip
+    made = blocks(table, values)
+    exact = observed_at(made, answers, theta)
+    for k in range(table.n_free):
+        step = np.zeros(table.n_free)
+        step[k] = 1e-5
+        sides = slope_at(made, answers, theta + step) - slope_at(made, answers, theta - step)
+        np.testing.assert_allclose(-sides / 2e-5, exact[k], rtol=1e-5, atol=1e-4)

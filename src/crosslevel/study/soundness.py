@@ -1,0 +1,469 @@
+"""Are the scales sound, and were the answers honest: factors, invariance, averaging, screening."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from crosslevel import psychometrics, quality
+from crosslevel.errors import MeasurementError
+from crosslevel.psychometrics import SemFit
+from crosslevel.study.sources import Gathered, Survey
+from crosslevel.study.spec import LINK_LEVEL, StudySpec
+
+_FIT = (
+    "instrument", "audience", "factors", "n", "rows_dropped", "chisq", "df", "p_value", "cfi",
+    "tli", "rmsea", "rmsea_low", "rmsea_high", "srmr", "status", "clustered",
+)  # fmt: skip
+_LOADINGS = ("audience", "scale", "item", "position", "loading", "conf_low", "conf_high")
+_FACTORS = (
+    "audience",
+    "scale",
+    "other",
+    "label",
+    "other_label",
+    "estimate",
+    "conf_low",
+    "conf_high",
+)
+_INVARIANCE = (
+    "variable", "variable_label", "scale", "label", "step", "groups", "n", "chisq", "df",
+    "p_value", "cfi", "rmsea", "srmr", "cfi_change", "rmsea_change", "srmr_change", "holds",
+    "verdict",
+)  # fmt: skip
+_EVIDENCE = (
+    "scale",
+    "omega",
+    "omega_low",
+    "omega_high",
+    "one_factor_rmsea",
+    "may_average",
+    "averaging_verdict",
+)
+_CARELESS = ("index", "rule", "source", "flagged", "share")
+_SENSITIVITY = (
+    "term",
+    "label",
+    "estimate",
+    "conf_low",
+    "conf_high",
+    "estimate_without",
+    "conf_low_without",
+    "conf_high_without",
+)
+RULES = {
+    "longstring": "Longest run of one answer",
+    "irv": "Spread of a respondent's answers",
+    "mahalanobis_p": "Mahalanobis distance, p",
+    "even_odd": "Even-odd consistency",
+    "synonyms": "Consistency over like items",
+    "antonyms": "Consistency over opposite items",
+    "person_total": "Correlation with everybody's answers",
+}
+Notice = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Soundness:
+    """Tables about the scales and the answers, and what prose needs of them."""
+
+    tables: Mapping[str, pd.DataFrame]
+    values: Mapping[str, float | int | str]
+    excluded: frozenset[str]
+
+
+def soundness(gathered: Gathered, spec: StudySpec, notice: Notice) -> Soundness:
+    """Return what says whether the scales are sound and the answers honest.
+
+    A part that the data cannot carry is left out and noted, since a study is no less a study
+    without it. `notice` takes the note.
+    """
+    fits = {
+        survey.instrument.audience: fit
+        for survey in gathered.surveys
+        if (fit := _factor_model(survey, gathered, spec, notice)) is not None
+    }
+    screened = _screened(gathered.employees, spec, notice)
+    values: dict[str, float | int | str] = {}
+    if screened is not None:
+        values = _screen_values(screened, spec)
+    return Soundness(
+        tables={
+            "evidence": _frame(_evidence(gathered, spec, notice), _EVIDENCE),
+            "factor_fit": _frame(_fit_rows(fits, gathered), _FIT),
+            "loadings": _frame(_loading_rows(fits, gathered, spec), _LOADINGS),
+            "factors": _frame(_factor_rows(fits, gathered, spec), _FACTORS),
+            "invariance": _frame(_invariance_rows(gathered, spec, notice), _INVARIANCE),
+            "careless": _frame(_careless_rows(screened, spec), _CARELESS),
+        },
+        values=values,
+        excluded=frozenset() if screened is None else _excluded(screened),
+    )
+
+
+def sensitivity(
+    estimates: pd.DataFrame, refit: Callable[[], pd.DataFrame] | None, terms: Sequence[str]
+) -> pd.DataFrame:
+    """Return the claimed terms of the main model with and without the respondents screened out.
+
+    `estimates` and what `refit` gives hold coefficients by term; without a refit there is nothing.
+    """
+    if refit is None or not terms:
+        return pd.DataFrame(columns=list(_SENSITIVITY))
+    without = refit()
+    rows = [
+        {
+            "term": term,
+            "label": estimates.loc[term, "label"],
+            **{name: estimates.loc[term, name] for name in ("estimate", "conf_low", "conf_high")},
+            **{
+                f"{name}_without": without.loc[term, name]
+                for name in ("estimate", "conf_low", "conf_high")
+            },
+        }
+        for term in terms
+        if term in estimates.index and term in without.index
+    ]
+    return _frame(rows, _SENSITIVITY)
+
+
+def _frame(
+    rows: Sequence[Mapping[str, object]] | Iterator[object], names: Sequence[str]
+) -> pd.DataFrame:
+    """Return rows as a frame that has its columns even when there are no rows."""
+    return pd.DataFrame(list(rows)).reindex(columns=list(names))
+
+
+def _scales(survey: Survey, spec: StudySpec, *, fewest: int) -> list[str]:
+    """Return scales of a survey that the study describes and that have so many ordered items."""
+    instrument = survey.instrument
+    return [
+        name
+        for name in spec.scales
+        if name in instrument.scales
+        and len(items := instrument.items_of(name)) >= fewest
+        and all(instrument.response_scale_of(item).kind == "ordered" for item in items)
+    ]
+
+
+def _answers(survey: Survey, names: Sequence[str]) -> pd.DataFrame:
+    """Return the answers to all items of some scales, turned, by respondent."""
+    return pd.concat([survey.responses.items(name) for name in names], axis=1)
+
+
+def _units(survey: Survey, gathered: Gathered) -> pd.Series | None:
+    """Return the unit of each respondent; managers have none of their own."""
+    if survey.instrument.audience != "employee":
+        return None
+    return gathered.frame.set_index("employee")[LINK_LEVEL]
+
+
+def _evidence(gathered: Gathered, spec: StudySpec, notice: Notice) -> Iterator[dict[str, object]]:
+    """Yield omega of each scale with three items or more, and whether it may be averaged."""
+    for survey in gathered.surveys:
+        units = _units(survey, gathered)
+        for name in _scales(survey, spec, fewest=2):
+            answers = survey.responses.items(name)
+            row: dict[str, object] = {"scale": name}
+            if answers.shape[1] > 2:
+                row |= _omega(name, answers, units, (spec, notice))
+            if units is not None:
+                row |= _averaging(name, survey, units, notice)
+            yield row
+
+
+def _omega(
+    name: str, answers: pd.DataFrame, units: pd.Series | None, how: tuple[StudySpec, Notice]
+) -> dict[str, object]:
+    """Return omega total with its interval; nothing where it is undefined."""
+    spec, notice = how
+    groups = None if units is None else units.reindex(answers.index)
+    if groups is not None:
+        answers, groups = answers[groups.notna()], groups[groups.notna()]
+    try:
+        with _quietly(notice, f"Scale '{name}'"):
+            found = psychometrics.omega(answers, conf_level=spec.conf_level, groups=groups)
+    except MeasurementError as error:
+        notice(f"Scale '{name}': no omega. {error.message}")
+        return {}
+    if found.n < spec.disclosure.minimum:
+        return {}
+    return {
+        "omega": found.estimate,
+        "omega_low": found.conf_low,
+        "omega_high": found.conf_high,
+        "one_factor_rmsea": found.rmsea if found.df else np.nan,
+    }
+
+
+def _averaging(name: str, survey: Survey, units: pd.Series, notice: Notice) -> dict[str, object]:
+    """Return whether a scale may be averaged to the unit, in a word and in words."""
+    instrument = survey.instrument
+    options = {len(instrument.response_scale_of(i).codes) for i in instrument.items_of(name)}
+    if len(options) != 1:
+        return {}
+    answers = survey.responses.items(name)
+    own = units.reindex(answers.index)
+    answers, own = answers[own.notna()], own[own.notna()]
+    codes = instrument.response_scale_of(instrument.items_of(name)[0]).codes
+    try:
+        found = psychometrics.may_average(
+            answers, own, n_options=options.pop(), bounds=(min(codes), max(codes))
+        )
+    except MeasurementError as error:
+        notice(f"Scale '{name}': averaging to the unit cannot be judged. {error.message}")
+        return {}
+    return {"may_average": "yes" if found.may else "no", "averaging_verdict": found.verdict}
+
+
+def _factor_model(
+    survey: Survey, gathered: Gathered, spec: StudySpec, notice: Notice
+) -> SemFit | None:
+    """Return the fit of one factor per scale to a survey; None where the data cannot carry it."""
+    names = _scales(survey, spec, fewest=2)
+    items = [item.id for name in names for item in survey.instrument.items_of(name)]
+    if len(items) < 3 or (len(names) == 1 and len(items) < 4):
+        return None
+    answers = _answers(survey, names)
+    model = "\n".join(
+        f"{name} =~ {' + '.join(i.id for i in survey.instrument.items_of(name))}" for name in names
+    )
+    units = _units(survey, gathered)
+    cluster = None
+    if units is not None:
+        answers = answers.assign(**{LINK_LEVEL: units.reindex(answers.index)})
+        cluster = LINK_LEVEL
+    where = f"Factors of {survey.instrument.id}"
+    try:
+        with _quietly(notice, where):
+            fit = psychometrics.cfa(model, answers, estimator="mlr", cluster=cluster, means=False)
+    except MeasurementError as error:
+        notice(f"{where}: {_reason(error)}")
+        return None
+    return fit if fit.n >= spec.disclosure.minimum else None
+
+
+def _fit_rows(fits: Mapping[str, SemFit], gathered: Gathered) -> Iterator[dict[str, object]]:
+    """Yield one row per factor model."""
+    for survey in gathered.surveys:
+        audience = survey.instrument.audience
+        if audience in fits:
+            fit = fits[audience]
+            robust = {name: fit.index(name) for name in ("cfi", "tli", "rmsea")}
+            yield {
+                "instrument": survey.instrument.id,
+                "audience": audience,
+                "factors": len(fit.maximum.blocks[0].latent),
+                "n": fit.n,
+                "rows_dropped": fit.rows_dropped,
+                "chisq": fit.measures["chisq_scaled"],
+                "df": fit.test.df,
+                "p_value": fit.measures["p_value_scaled"],
+                **robust,
+                "rmsea_low": fit.measures["rmsea_robust_low"],
+                "rmsea_high": fit.measures["rmsea_robust_high"],
+                "srmr": fit.measures["srmr"],
+                "status": fit.status,
+                "clustered": "yes" if len(fit.maximum.samples[0].clusters) else "no",
+            }
+
+
+def _loading_rows(
+    fits: Mapping[str, SemFit], gathered: Gathered, spec: StudySpec
+) -> Iterator[dict[str, object]]:
+    """Yield the standardised loading of each item, in the order of its scale."""
+    wide = float(stats.norm.ppf(0.5 + spec.conf_level / 2))
+    for survey in gathered.surveys:
+        audience = survey.instrument.audience
+        if audience not in fits:
+            continue
+        table = fits[audience].tidy()
+        loadings = table[table["op"] == "=~"]
+        position = loadings.groupby("lhs", sort=False).cumcount() + 1
+        for row, place in zip(loadings.itertuples(), position, strict=True):
+            half = wide * row.standardised_error
+            yield {
+                "audience": audience,
+                "scale": row.lhs,
+                "item": row.rhs,
+                "position": int(place),
+                "loading": row.standardised,
+                "conf_low": row.standardised - half,
+                "conf_high": row.standardised + half,
+            }
+
+
+def _factor_rows(
+    fits: Mapping[str, SemFit], gathered: Gathered, spec: StudySpec
+) -> Iterator[dict[str, object]]:
+    """Yield the correlation of each pair of factors."""
+    wide = float(stats.norm.ppf(0.5 + spec.conf_level / 2))
+    for audience, fit in fits.items():
+        table = fit.tidy()
+        latent = set(fit.maximum.blocks[0].latent)
+        pairs = table[(table["op"] == "~~") & table["lhs"].isin(latent)]
+        for row in pairs[pairs["lhs"] != pairs["rhs"]].itertuples():
+            half = wide * row.standardised_error
+            yield {
+                "audience": audience,
+                "scale": row.lhs,
+                "other": row.rhs,
+                "label": gathered.labels.of(row.lhs),
+                "other_label": gathered.labels.of(row.rhs),
+                "estimate": row.standardised,
+                "conf_low": row.standardised - half,
+                "conf_high": row.standardised + half,
+            }
+
+
+def _invariance_rows(
+    gathered: Gathered, spec: StudySpec, notice: Notice
+) -> Iterator[dict[str, object]]:
+    """Yield the steps of invariance of each employees' scale across each column asked for."""
+    survey = gathered.employees
+    for variable in spec.measurement.invariance:
+        column = gathered.frame.set_index("employee")[variable]
+        for name in _scales(survey, spec, fewest=3):
+            answers = survey.responses.items(name).dropna()
+            own = column.reindex(answers.index)
+            answers = answers.assign(**{variable: own})[own.notna() & (own.astype(str) != "")]
+            answers, left_out = _large_groups(answers, variable, survey, spec)
+            for text in left_out:
+                notice(f"Invariance of '{name}': {text}")
+            yield from _steps(name, answers, variable, (gathered, notice))
+
+
+def _large_groups(
+    answers: pd.DataFrame, variable: str, survey: Survey, spec: StudySpec
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return the rows of groups large enough to be fitted, and a note on the others."""
+    least = max(5 * (answers.shape[1] - 1), spec.disclosure.minimum)
+    sizes = answers[variable].astype(str).value_counts()
+    small = sizes[sizes < least].index
+    kept = answers[~answers[variable].astype(str).isin(small)]
+    text = f"{len(small)} group(s) of '{variable}' with fewer than {least} people are left out."
+    return kept, [text] if len(small) else []
+
+
+def _steps(
+    name: str, answers: pd.DataFrame, variable: str, how: tuple[Gathered, Notice]
+) -> Iterator[dict[str, object]]:
+    """Yield the steps of one scale across one column."""
+    gathered, notice = how
+    if answers[variable].astype(str).nunique() < 2:
+        notice(f"Invariance of '{name}' across '{variable}': fewer than two groups to compare.")
+        return
+    items = [c for c in answers.columns if c != variable]
+    where = f"Invariance of '{name}' across '{variable}'"
+    try:
+        with _quietly(notice, where):
+            found = psychometrics.invariance(
+                f"{name} =~ {' + '.join(items)}", answers, group=variable, estimator="mlr"
+            )
+    except MeasurementError as error:
+        notice(f"{where}: {_reason(error)}")
+        return
+    for row in found.glance().to_dict("records"):
+        yield {
+            **row,
+            "variable": variable,
+            "variable_label": gathered.labels.of(variable),
+            "scale": name,
+            "label": gathered.labels.of(name),
+            "holds": "yes" if row["holds"] else "no",
+            "verdict": found.verdict.replace(
+                f"groups of {variable}", f"groups of {gathered.labels.of(variable).lower()}"
+            ),
+        }
+
+
+def _screened(survey: Survey, spec: StudySpec, notice: Notice) -> quality.Careless | None:
+    """Return the screen of careless responding of employees; None where none is asked for."""
+    names = _scales(survey, spec, fewest=1)
+    flags = spec.measurement.careless
+    items = [i for name in names for i in survey.instrument.items_of(name)]
+    if not flags or len(items) < 5:
+        return None
+    order = [i.id for i in survey.instrument.items if i in items]
+    shown = survey.responses.frame.set_index(survey.responses.respondent)[order]
+    codes = [survey.instrument.response_scale_of(i).codes for i in items]
+    bounds = {
+        item.id: (float(min(own)), float(max(own))) for item, own in zip(items, codes, strict=True)
+    }
+    try:
+        with _quietly(notice, "Screening of answers"):
+            return quality.careless(
+                shown,
+                scales={n: [i.id for i in survey.instrument.items_of(n)] for n in names},
+                reverse=[i.id for i in items if i.reverse],
+                bounds=bounds,
+                exclude_at=flags,
+            )
+    except MeasurementError as error:
+        notice(f"Screening of answers: {_reason(error)}")
+        return None
+
+
+def _careless_rows(
+    screened: quality.Careless | None, spec: StudySpec
+) -> Iterator[dict[str, object]]:
+    """Yield one row per index with a cut-off; few people are told as few."""
+    if screened is None:
+        return
+    for row in screened.tidy().itertuples():
+        if row.source:
+            few = 0 < row.flagged < spec.disclosure.minimum
+            yield {
+                "index": RULES.get(row.term, str(row.term).replace("_", " ").capitalize()),
+                "rule": f"{row.side} {row.limit:.3g}",
+                "source": row.source,
+                "flagged": np.nan if few else row.flagged,
+                "share": np.nan if few else row.share,
+            }
+
+
+def _screen_values(screened: quality.Careless, spec: StudySpec) -> dict[str, float | int | str]:
+    """Return who was screened and how many are proposed for exclusion; few as few."""
+    glance = screened.glance().iloc[0]
+    excluded = int(glance["excluded"])
+    few = 0 < excluded < spec.disclosure.minimum
+    return {
+        "screened": int(glance["n"]),
+        "screen_flags": int(glance["exclude_at"]),
+        "screened_out": "few" if few else excluded,
+    }
+
+
+def _excluded(screened: quality.Careless) -> frozenset[str]:
+    """Return the respondents proposed for exclusion."""
+    out = screened.excluded
+    return frozenset(str(name) for name in out.index[out.to_numpy()])
+
+
+def _reason(error: MeasurementError) -> str:
+    """An error as one sentence."""
+    first = f" {error.problems[0]}" if error.problems else ""
+    return f"{error.message}{first}"
+
+
+class _quietly:  # noqa: N801 (a context, used like a function)
+    """Turn warnings into notices that say where they come from."""
+
+    def __init__(self, notice: Notice, where: str) -> None:
+        self._notice, self._where = notice, where
+        self._caught = warnings.catch_warnings(record=True)
+        self._list: list[warnings.WarningMessage] = []
+
+    def __enter__(self) -> None:
+        self._list = self._caught.__enter__() or []
+        warnings.simplefilter("always", UserWarning)
+
+    def __exit__(self, *failed: object) -> None:
+        self._caught.__exit__(*failed)
+        for text in dict.fromkeys(str(w.message) for w in self._list):
+            self._notice(f"{self._where}: {text}")
