@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from crosslevel import psychometrics, quality
+from crosslevel import psychometrics
 from crosslevel.errors import MeasurementError
 from crosslevel.psychometrics import SemFit
+from crosslevel.study.noticing import Notice, quietly, reason, rows_as_frame, scales_with
+from crosslevel.study.screening import (
+    CARELESS,
+    careless_rows,
+    excluded,
+    screen_values,
+    screened,
+)
 from crosslevel.study.sources import Gathered, Survey
 from crosslevel.study.spec import LINK_LEVEL, StudySpec
 
@@ -45,27 +52,6 @@ _EVIDENCE = (
     "may_average",
     "averaging_verdict",
 )
-_CARELESS = ("index", "rule", "source", "flagged", "share")
-_SENSITIVITY = (
-    "term",
-    "label",
-    "estimate",
-    "conf_low",
-    "conf_high",
-    "estimate_without",
-    "conf_low_without",
-    "conf_high_without",
-)
-RULES = {
-    "longstring": "Longest run of one answer",
-    "irv": "Spread of a respondent's answers",
-    "mahalanobis_p": "Mahalanobis distance, p",
-    "even_odd": "Even-odd consistency",
-    "synonyms": "Consistency over like items",
-    "antonyms": "Consistency over opposite items",
-    "person_total": "Correlation with everybody's answers",
-}
-Notice = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,72 +69,27 @@ def soundness(gathered: Gathered, spec: StudySpec, notice: Notice) -> Soundness:
     A part that the data cannot carry is left out and noted, since a study is no less a study
     without it. `notice` takes the note.
     """
-    fits = {
+    fits: dict[str, SemFit] = {
         survey.instrument.audience: fit
         for survey in gathered.surveys
         if (fit := _factor_model(survey, gathered, spec, notice)) is not None
     }
-    screened = _screened(gathered.employees, spec, notice)
+    screen = screened(gathered.employees, spec, notice)
     values: dict[str, float | int | str] = {}
-    if screened is not None:
-        values = _screen_values(screened, spec)
+    if screen is not None:
+        values = screen_values(screen, spec)
     return Soundness(
         tables={
-            "evidence": _frame(_evidence(gathered, spec, notice), _EVIDENCE),
-            "factor_fit": _frame(_fit_rows(fits, gathered), _FIT),
-            "loadings": _frame(_loading_rows(fits, gathered, spec), _LOADINGS),
-            "factors": _frame(_factor_rows(fits, gathered, spec), _FACTORS),
-            "invariance": _frame(_invariance_rows(gathered, spec, notice), _INVARIANCE),
-            "careless": _frame(_careless_rows(screened, spec), _CARELESS),
+            "evidence": rows_as_frame(_evidence(gathered, spec, notice), _EVIDENCE),
+            "factor_fit": rows_as_frame(_fit_rows(fits, gathered), _FIT),
+            "loadings": rows_as_frame(_loading_rows(fits, gathered, spec), _LOADINGS),
+            "factors": rows_as_frame(_factor_rows(fits, gathered, spec), _FACTORS),
+            "invariance": rows_as_frame(_invariance_rows(gathered, spec, notice), _INVARIANCE),
+            "careless": rows_as_frame(careless_rows(screen, spec), CARELESS),
         },
         values=values,
-        excluded=frozenset() if screened is None else _excluded(screened),
+        excluded=frozenset() if screen is None else excluded(screen),
     )
-
-
-def sensitivity(
-    estimates: pd.DataFrame, refit: Callable[[], pd.DataFrame] | None, terms: Sequence[str]
-) -> pd.DataFrame:
-    """Return the claimed terms of the main model with and without the respondents screened out.
-
-    `estimates` and what `refit` gives hold coefficients by term; without a refit there is nothing.
-    """
-    if refit is None or not terms:
-        return pd.DataFrame(columns=list(_SENSITIVITY))
-    without = refit()
-    rows = [
-        {
-            "term": term,
-            "label": estimates.loc[term, "label"],
-            **{name: estimates.loc[term, name] for name in ("estimate", "conf_low", "conf_high")},
-            **{
-                f"{name}_without": without.loc[term, name]
-                for name in ("estimate", "conf_low", "conf_high")
-            },
-        }
-        for term in terms
-        if term in estimates.index and term in without.index
-    ]
-    return _frame(rows, _SENSITIVITY)
-
-
-def _frame(
-    rows: Sequence[Mapping[str, object]] | Iterator[object], names: Sequence[str]
-) -> pd.DataFrame:
-    """Return rows as a frame that has its columns even when there are no rows."""
-    return pd.DataFrame(list(rows)).reindex(columns=list(names))
-
-
-def _scales(survey: Survey, spec: StudySpec, *, fewest: int) -> list[str]:
-    """Return scales of a survey that the study describes and that have so many ordered items."""
-    instrument = survey.instrument
-    return [
-        name
-        for name in spec.scales
-        if name in instrument.scales
-        and len(items := instrument.items_of(name)) >= fewest
-        and all(instrument.response_scale_of(item).kind == "ordered" for item in items)
-    ]
 
 
 def _answers(survey: Survey, names: Sequence[str]) -> pd.DataFrame:
@@ -167,7 +108,7 @@ def _evidence(gathered: Gathered, spec: StudySpec, notice: Notice) -> Iterator[d
     """Yield omega of each scale with three items or more, and whether it may be averaged."""
     for survey in gathered.surveys:
         units = _units(survey, gathered)
-        for name in _scales(survey, spec, fewest=2):
+        for name in scales_with(survey, spec, fewest=2):
             answers = survey.responses.items(name)
             row: dict[str, object] = {"scale": name}
             if answers.shape[1] > 2:
@@ -186,7 +127,7 @@ def _omega(
     if groups is not None:
         answers, groups = answers[groups.notna()], groups[groups.notna()]
     try:
-        with _quietly(notice, f"Scale '{name}'"):
+        with quietly(notice, f"Scale '{name}'"):
             found = psychometrics.omega(answers, conf_level=spec.conf_level, groups=groups)
     except MeasurementError as error:
         notice(f"Scale '{name}': no omega. {error.message}")
@@ -225,7 +166,7 @@ def _factor_model(
     survey: Survey, gathered: Gathered, spec: StudySpec, notice: Notice
 ) -> SemFit | None:
     """Return the fit of one factor per scale to a survey; None where the data cannot carry it."""
-    names = _scales(survey, spec, fewest=2)
+    names = scales_with(survey, spec, fewest=2)
     items = [item.id for name in names for item in survey.instrument.items_of(name)]
     if len(items) < 3 or (len(names) == 1 and len(items) < 4):
         return None
@@ -240,10 +181,10 @@ def _factor_model(
         cluster = LINK_LEVEL
     where = f"Factors of {survey.instrument.id}"
     try:
-        with _quietly(notice, where):
+        with quietly(notice, where):
             fit = psychometrics.cfa(model, answers, estimator="mlr", cluster=cluster, means=False)
     except MeasurementError as error:
-        notice(f"{where}: {_reason(error)}")
+        notice(f"{where}: {reason(error)}")
         return None
     return fit if fit.n >= spec.disclosure.minimum else None
 
@@ -285,16 +226,16 @@ def _loading_rows(
         table = fits[audience].tidy()
         loadings = table[table["op"] == "=~"]
         position = loadings.groupby("lhs", sort=False).cumcount() + 1
-        for row, place in zip(loadings.itertuples(), position, strict=True):
-            half = wide * row.standardised_error
+        for row, place in zip(loadings.to_dict("records"), position, strict=True):
+            half = wide * row["standardised_error"]
             yield {
                 "audience": audience,
-                "scale": row.lhs,
-                "item": row.rhs,
+                "scale": row["lhs"],
+                "item": row["rhs"],
                 "position": int(place),
-                "loading": row.standardised,
-                "conf_low": row.standardised - half,
-                "conf_high": row.standardised + half,
+                "loading": row["standardised"],
+                "conf_low": row["standardised"] - half,
+                "conf_high": row["standardised"] + half,
             }
 
 
@@ -307,17 +248,17 @@ def _factor_rows(
         table = fit.tidy()
         latent = set(fit.maximum.blocks[0].latent)
         pairs = table[(table["op"] == "~~") & table["lhs"].isin(latent)]
-        for row in pairs[pairs["lhs"] != pairs["rhs"]].itertuples():
-            half = wide * row.standardised_error
+        for row in pairs[pairs["lhs"] != pairs["rhs"]].to_dict("records"):
+            half = wide * row["standardised_error"]
             yield {
                 "audience": audience,
-                "scale": row.lhs,
-                "other": row.rhs,
-                "label": gathered.labels.of(row.lhs),
-                "other_label": gathered.labels.of(row.rhs),
-                "estimate": row.standardised,
-                "conf_low": row.standardised - half,
-                "conf_high": row.standardised + half,
+                "scale": row["lhs"],
+                "other": row["rhs"],
+                "label": gathered.labels.of(row["lhs"]),
+                "other_label": gathered.labels.of(row["rhs"]),
+                "estimate": row["standardised"],
+                "conf_low": row["standardised"] - half,
+                "conf_high": row["standardised"] + half,
             }
 
 
@@ -328,18 +269,18 @@ def _invariance_rows(
     survey = gathered.employees
     for variable in spec.measurement.invariance:
         column = gathered.frame.set_index("employee")[variable]
-        for name in _scales(survey, spec, fewest=3):
+        for name in scales_with(survey, spec, fewest=3):
             answers = survey.responses.items(name).dropna()
             own = column.reindex(answers.index)
             answers = answers.assign(**{variable: own})[own.notna() & (own.astype(str) != "")]
-            answers, left_out = _large_groups(answers, variable, survey, spec)
+            answers, left_out = _large_groups(answers, variable, spec)
             for text in left_out:
                 notice(f"Invariance of '{name}': {text}")
             yield from _steps(name, answers, variable, (gathered, notice))
 
 
 def _large_groups(
-    answers: pd.DataFrame, variable: str, survey: Survey, spec: StudySpec
+    answers: pd.DataFrame, variable: str, spec: StudySpec
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return the rows of groups large enough to be fitted, and a note on the others."""
     least = max(5 * (answers.shape[1] - 1), spec.disclosure.minimum)
@@ -361,16 +302,16 @@ def _steps(
     items = [c for c in answers.columns if c != variable]
     where = f"Invariance of '{name}' across '{variable}'"
     try:
-        with _quietly(notice, where):
+        with quietly(notice, where):
             found = psychometrics.invariance(
                 f"{name} =~ {' + '.join(items)}", answers, group=variable, estimator="mlr"
             )
     except MeasurementError as error:
-        notice(f"{where}: {_reason(error)}")
+        notice(f"{where}: {reason(error)}")
         return
     for row in found.glance().to_dict("records"):
         yield {
-            **row,
+            **{str(key): value for key, value in row.items()},
             "variable": variable,
             "variable_label": gathered.labels.of(variable),
             "scale": name,
@@ -380,90 +321,3 @@ def _steps(
                 f"groups of {variable}", f"groups of {gathered.labels.of(variable).lower()}"
             ),
         }
-
-
-def _screened(survey: Survey, spec: StudySpec, notice: Notice) -> quality.Careless | None:
-    """Return the screen of careless responding of employees; None where none is asked for."""
-    names = _scales(survey, spec, fewest=1)
-    flags = spec.measurement.careless
-    items = [i for name in names for i in survey.instrument.items_of(name)]
-    if not flags or len(items) < 5:
-        return None
-    order = [i.id for i in survey.instrument.items if i in items]
-    shown = survey.responses.frame.set_index(survey.responses.respondent)[order]
-    codes = [survey.instrument.response_scale_of(i).codes for i in items]
-    bounds = {
-        item.id: (float(min(own)), float(max(own))) for item, own in zip(items, codes, strict=True)
-    }
-    try:
-        with _quietly(notice, "Screening of answers"):
-            return quality.careless(
-                shown,
-                scales={n: [i.id for i in survey.instrument.items_of(n)] for n in names},
-                reverse=[i.id for i in items if i.reverse],
-                bounds=bounds,
-                exclude_at=flags,
-            )
-    except MeasurementError as error:
-        notice(f"Screening of answers: {_reason(error)}")
-        return None
-
-
-def _careless_rows(
-    screened: quality.Careless | None, spec: StudySpec
-) -> Iterator[dict[str, object]]:
-    """Yield one row per index with a cut-off; few people are told as few."""
-    if screened is None:
-        return
-    for row in screened.tidy().itertuples():
-        if row.source:
-            few = 0 < row.flagged < spec.disclosure.minimum
-            yield {
-                "index": RULES.get(row.term, str(row.term).replace("_", " ").capitalize()),
-                "rule": f"{row.side} {row.limit:.3g}",
-                "source": row.source,
-                "flagged": np.nan if few else row.flagged,
-                "share": np.nan if few else row.share,
-            }
-
-
-def _screen_values(screened: quality.Careless, spec: StudySpec) -> dict[str, float | int | str]:
-    """Return who was screened and how many are proposed for exclusion; few as few."""
-    glance = screened.glance().iloc[0]
-    excluded = int(glance["excluded"])
-    few = 0 < excluded < spec.disclosure.minimum
-    return {
-        "screened": int(glance["n"]),
-        "screen_flags": int(glance["exclude_at"]),
-        "screened_out": "few" if few else excluded,
-    }
-
-
-def _excluded(screened: quality.Careless) -> frozenset[str]:
-    """Return the respondents proposed for exclusion."""
-    out = screened.excluded
-    return frozenset(str(name) for name in out.index[out.to_numpy()])
-
-
-def _reason(error: MeasurementError) -> str:
-    """An error as one sentence."""
-    first = f" {error.problems[0]}" if error.problems else ""
-    return f"{error.message}{first}"
-
-
-class _quietly:  # noqa: N801 (a context, used like a function)
-    """Turn warnings into notices that say where they come from."""
-
-    def __init__(self, notice: Notice, where: str) -> None:
-        self._notice, self._where = notice, where
-        self._caught = warnings.catch_warnings(record=True)
-        self._list: list[warnings.WarningMessage] = []
-
-    def __enter__(self) -> None:
-        self._list = self._caught.__enter__() or []
-        warnings.simplefilter("always", UserWarning)
-
-    def __exit__(self, *failed: object) -> None:
-        self._caught.__exit__(*failed)
-        for text in dict.fromkeys(str(w.message) for w in self._list):
-            self._notice(f"{self._where}: {text}")

@@ -1,0 +1,120 @@
+"""Tables about the soundness of scales and answers: fit of factors, invariance, careless answers."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from crosslevel.reporting.markdown import Cells, Table, section
+from crosslevel.reporting.numbers import count, interval, number, p_value, percent
+from crosslevel.reporting.wording import LEVELS
+from crosslevel.study.build import Build
+
+_STEPS = {"metric": "Loadings", "scalar": "Intercepts", "strict": "Residuals"}
+
+
+def factor_fit(build: Build) -> Table:
+    """One row per questionnaire: how well one factor per scale fits the answers."""
+    rows = []
+    for _, row in build.table("factor_fit").iterrows():
+        low, high = row["rmsea_low"], row["rmsea_high"]
+        rows.append(
+            Cells(
+                (
+                    LEVELS[str(row["audience"])],
+                    count(row["n"]),
+                    count(row["factors"]),
+                    f"{number(row['chisq'], decimals=1)} ({count(row['df'])})",
+                    p_value(row["p_value"]),
+                    number(row["cfi"], decimals=3),
+                    number(row["tli"], decimals=3),
+                    f"{number(row['rmsea'], decimals=3)} {interval(low, high, decimals=3)}",
+                    number(row["srmr"], decimals=3),
+                )
+            )
+        )
+    header = ("", "n", "Factors", "χ² (df)", "p", "CFI", "TLI", "RMSEA", "SRMR")
+    note = (
+        "One factor per scale; factors correlate freely. Robust maximum likelihood (Yuan–Bentler "
+        "test, robust CFI, TLI and RMSEA with its 90% interval), respondents with every item "
+        "answered; employees' standard errors and test allow for units. Conventions: CFI and TLI "
+        "from 0.95, RMSEA up to 0.06, SRMR up to 0.08."
+    )
+    widths = (16, 8, 9, 15, 8, 8, 8, 22, 8)
+    return Table(header, tuple(rows), align="lrrrrrrrr", widths=widths, note=note)
+
+
+def invariance(build: Build) -> Table:
+    """One row per scale and column of groups: what may be held equal, and what follows."""
+    frame = build.table("invariance")
+    rows = []
+    for variable, part in frame.groupby("variable_label", sort=False):
+        rows.append(section(f"Across {str(variable).lower()}", 7))
+        rows += [_invariance_cells(own) for _, own in part.groupby("scale", sort=False)]
+    header = ("Scale", "Groups", "n", *(f"{name}: ΔCFI" for name in _STEPS.values()), "Means")
+    note = (
+        "ΔCFI: change of CFI when the loadings, then also the intercepts, then also the residual "
+        "variances are held equal in all groups; a step in brackets fits worse than it may. Means: "
+        "whether means may be compared between groups, which asks for equal loadings and "
+        "intercepts."
+    )
+    widths = (32, 9, 9, 15, 16, 15, 10)
+    return Table(header, tuple(rows), align="lrrrrrl", widths=widths, note=note)
+
+
+def _invariance_cells(own: pd.DataFrame) -> Cells:
+    """One scale across one column of groups."""
+    steps = own.set_index("step")
+    first = own.iloc[0]
+    cells = [str(first["label"]), count(first["groups"]), count(first["n"])]
+    for step in _STEPS:
+        if step not in steps.index:
+            cells.append("")
+            continue
+        change = number(steps.loc[step, "cfi_change"], decimals=3)
+        cells.append(change if steps.loc[step, "holds"] == "yes" else f"({change})")
+    upto = steps["holds"].reindex(["configural", "metric", "scalar"])
+    cells.append("yes" if (upto == "yes").all() else "no")
+    return Cells(tuple(cells))
+
+
+def careless(build: Build) -> Table:
+    """One row per index of careless responding: rule, how many it flags, and who set it."""
+    few = f"fewer than {count(build.manifest.disclosure_minimum)}"
+    rows = [
+        Cells(
+            (
+                str(row["index"]),
+                str(row["rule"]).replace("<=", "≤").replace(">=", "≥"),
+                few if pd.isna(row["flagged"]) else count(row["flagged"]),
+                "" if pd.isna(row["share"]) else percent(row["share"]),
+                str(row["source"]),
+            )
+        )
+        for _, row in build.table("careless").iterrows()
+    ]
+    header = ("Index", "Flagged if", "Employees", "Share", "Source of the rule")
+    note = (
+        "A flag is a signal and not a verdict: fatigue, a scale that really is answered alike, or "
+        "a chance pattern raise it too."
+    )
+    return Table(header, tuple(rows), align="llrrl", widths=(30, 12, 14, 8, 44), note=note)
+
+
+def sensitivity(build: Build) -> Table:
+    """The claimed terms of the main model with everybody, and without those screened out."""
+    rows = []
+    for _, row in build.table("sensitivity").iterrows():
+        rows.append(
+            Cells(
+                (
+                    str(row["label"]),
+                    number(row["estimate"], decimals=3),
+                    interval(row["conf_low"], row["conf_high"], decimals=3),
+                    number(row["estimate_without"], decimals=3),
+                    interval(row["conf_low_without"], row["conf_high_without"], decimals=3),
+                )
+            )
+        )
+    level = f"{100 * build.manifest.conf_level:g}% interval"
+    header = ("", "Everybody", level, "Without the flagged", level)
+    return Table(header, tuple(rows), align="lrrrr", widths=(32, 12, 20, 18, 20))
