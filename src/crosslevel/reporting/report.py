@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from crosslevel.errors import RenderError, did_you_mean
-from crosslevel.reporting import prose
+from crosslevel.reporting import prose, soundness
 from crosslevel.reporting.markdown import Block, Code, Inline, escape
 from crosslevel.reporting.models import fit_of
 from crosslevel.reporting.numbers import count, number, percent
@@ -127,6 +127,26 @@ class Report:
     def agreement(self) -> Block:
         """Return the end of a sentence on aggregation, where agreement within units was judged."""
         return Block(prose.agreement(self.build))
+
+    def factors(self) -> Block:
+        """Return whether one factor per scale fits what was answered."""
+        return Block(soundness.factors(self.build))
+
+    def distinct(self) -> Block:
+        """Return which scales are hard to tell apart."""
+        return Block(soundness.distinct(self.build))
+
+    def comparable(self) -> Block:
+        """Return, as a list, what may be compared between groups."""
+        return Block(soundness.verdicts(self.build))
+
+    def averaging(self) -> Block:
+        """Return which scales may be averaged to the unit."""
+        return Block(soundness.averaging(self.build))
+
+    def screening(self) -> Block:
+        """Return who was screened for careless answers, and how many carry several flags."""
+        return Block(soundness.screening(self.build))
 
     def equation(self) -> Block:
         """Return the main model in symbols and what they stand for."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
+from crosslevel.integration import within_sentence
 from crosslevel.reporting.markdown import escape
 from crosslevel.reporting.models import value_or
 from crosslevel.reporting.numbers import count
-from crosslevel.reporting.wording import joined, within_sentence
+from crosslevel.reporting.wording import joined
 from crosslevel.study.build import Build
 
 GOOD = {"cfi": 0.95, "rmsea": 0.06, "srmr": 0.08}
@@ -91,13 +92,13 @@ def screening(build: Build) -> str:
     """Who was screened for careless answers, and how many carry several flags."""
     if "screened" not in build.values:
         return ""
-    out = build.values["screened_out"]
+    out = build.value("screened_out")
     minimum = count(build.manifest.disclosure_minimum)
     flags = int(float(value_or(build, "screen_flags", 2)))
     many = f"fewer than {minimum}" if out == "few" else count(float(out))
     return escape(
-        f"Of {count(float(build.values['screened']))} employees, {many} carry at least "
-        f"{count(flags)} flag{'s' if flags > 1 else ''}. Nobody was left out of the analysis for it."
+        f"Of {count(float(build.value('screened')))} employees, {many} carry at least "
+        f"{count(flags)} flag{'s' if flags > 1 else ''}. None of them was left out of the models."
     )
 
 

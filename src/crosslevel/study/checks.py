@@ -67,6 +67,7 @@ def check_spec(root: Path, spec: StudySpec, document: Document) -> Checked:
         asked = _asked(employees, managers)
         basis += _scales(spec, document, asked, [employees, managers])
         others += _labels(spec, document, asked)
+        others += _compared(spec, document, asked)
         others += _models(spec, document, asked, formulas)
     problems = tuple(sorted([*basis, *others], key=_line))
     return Checked(problems, frozenset(unreadable), not basis, formulas)
@@ -231,6 +232,16 @@ def _labels(spec: StudySpec, document: Document, asked: _Asked) -> Iterator[Prob
         if name not in asked.columns:
             where = document.where(("labels", name))
             yield Problem(where, f"there is no column '{name}'.", _hint(name, asked.columns))
+
+
+def _compared(spec: StudySpec, document: Document, asked: _Asked) -> Iterator[Problem]:
+    """Yield groups to compare scales across that are no categories of employees."""
+    known = [name for name in asked.nominal if not name.startswith("manager_")]
+    for i, name in enumerate(spec.measurement.invariance):
+        if name not in known:
+            where = document.where(("measurement", "invariance", i))
+            found = f"'{name}' is no background item of employees with categories."
+            yield Problem(where, found, _hint(name, known))
 
 
 def _models(

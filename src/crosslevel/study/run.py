@@ -20,10 +20,12 @@ from crosslevel.study.document import Document
 from crosslevel.study.estimates import Fitted
 from crosslevel.study.labels import Labels
 from crosslevel.study.measures import FlowTables
-from crosslevel.study.notices import CLAIMS, MODELS, Notices
+from crosslevel.study.notices import CLAIMS, MODELS, SCALES, Notices
 from crosslevel.study.predictions import prediction_table
 from crosslevel.study.preparation import prepare
 from crosslevel.study.publication import published
+from crosslevel.study.screening import sensitivity
+from crosslevel.study.soundness import soundness
 from crosslevel.study.sources import Gathered, input_files, invited_known
 from crosslevel.study.spec import StudySpec
 from crosslevel.version import __version__
@@ -60,6 +62,8 @@ def compute(
     notices = Notices(progress)
     prepared = prepare(root, spec, document, notices)
     gathered, described = prepared.gathered, prepared.described
+    with notices.step(SCALES):
+        sound = soundness(gathered, spec, lambda text: notices.add(SCALES, text))
     with notices.step(MODELS):
         fitted = estimates.fit_models(gathered.frame, spec, gathered.labels)
     for text in estimates.cautions(fitted):
@@ -84,8 +88,10 @@ def compute(
             "unit_effects": effects.table,
             "claims": _claims(spec, shown, fitted, gathered.labels),
             "common_source": estimates.comparison_table(fitted, spec, gathered.labels),
+            **sound.tables,
+            "sensitivity": _without_careless(main, gathered, spec, sound.excluded),
         }
-        values = _values(gathered, flow, main, spec)
+        values = _values(gathered, flow, main, spec) | dict(sound.values)
         values["units_withheld"] = flow.units_withheld
         values["categories_withheld"] = described.categories_withheld
         values["unit_effects_withheld"] = effects.withheld
@@ -148,6 +154,29 @@ def _values(gathered: Gathered, flow: FlowTables, main: Fitted, spec: StudySpec)
         "conf_level": spec.conf_level,
     }
     return values
+
+
+def _without_careless(
+    main: Fitted, gathered: Gathered, spec: StudySpec, excluded: frozenset[str]
+) -> pd.DataFrame:
+    """Return the claimed terms of the main model with and without those screened out.
+
+    Nothing where fewer of them were analysed than the disclosure minimum: two fits that differ by
+    a few people tell about these.
+    """
+    analysed = main.rows(gathered.frame)["employee"]
+    out = gathered.frame["employee"].isin(excluded)
+    if int(analysed.isin(excluded).sum()) < spec.disclosure.minimum:
+        return sensitivity(main.estimates, None, ())
+    terms = list(dict.fromkeys(c.term for c in spec.claims if c.model == main.spec.id))
+
+    def refit() -> pd.DataFrame:
+        """Fit the main model without them."""
+        return estimates.fit_models(
+            gathered.frame[~out], spec.model_copy(update={"models": (main.spec,)}), gathered.labels
+        )[0].estimates
+
+    return sensitivity(main.estimates, refit, terms)
 
 
 def _share(values: Values, who: str) -> float:

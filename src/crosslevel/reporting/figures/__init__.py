@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from crosslevel.reporting.figures import estimates, flow, predictions
+from crosslevel.reporting.figures import estimates, flow, loadings, predictions
 from crosslevel.study.build import Build
 
 if TYPE_CHECKING:
@@ -25,6 +25,10 @@ class Figures:
     def coefficients(self, model: str = "") -> Figure:
         """Coefficients with intervals, multilevel and pooled."""
         return estimates.coefficients(self.build, model)
+
+    def loadings(self) -> Figure:
+        """Standardised loadings, one row per scale and one cell per item."""
+        return loadings.draw(self.build)
 
     def predictions(self, model: str = "") -> Figure:
         """The predicted outcome over each focal predictor, others held."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from crosslevel.study.build import Build
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
 
 WEAK = 0.40
 """Loadings below it are drawn in the warning ink."""
@@ -57,7 +58,7 @@ def draw(build: Build) -> Figure:
     return figure
 
 
-def _tile(x: float, y: float, *, fill: object) -> object:
+def _tile(x: float, y: float, *, fill: Any) -> Rectangle:
     """One cell with a white border."""
     from matplotlib.patches import Rectangle
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from crosslevel.reporting.markdown import Table
 from crosslevel.reporting.models import main_model
-from crosslevel.reporting.tables import measurement, models, provenance
+from crosslevel.reporting.tables import measurement, models, provenance, soundness
 from crosslevel.study.build import Build
 
 
@@ -32,6 +32,22 @@ class Tables:
     def aggregation(self) -> Table:
         """Each employee scale with what speaks for and against unit means."""
         return measurement.aggregation(self.build)
+
+    def factor_fit(self) -> Table:
+        """How well one factor per scale fits, questionnaire by questionnaire."""
+        return soundness.factor_fit(self.build)
+
+    def invariance(self) -> Table:
+        """Which parts of a scale are equal across groups, and whether means may be compared."""
+        return soundness.invariance(self.build)
+
+    def careless(self) -> Table:
+        """Indices of careless responding with their rules and how many they flag."""
+        return soundness.careless(self.build)
+
+    def sensitivity(self) -> Table:
+        """The claimed estimates with everybody and without those who were flagged."""
+        return soundness.sensitivity(self.build)
 
     def items(self, audience: str = "") -> Table:
         """Every item as it was asked, with its statistics; of one audience when named."""

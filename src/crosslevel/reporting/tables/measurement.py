@@ -34,30 +34,49 @@ def reliability(build: Build) -> Table:
     level = f"{100 * build.manifest.conf_level:g}%"
     judged = bool(scales["alpha"].notna().any())
     complete = judged and "n_complete" in scales.columns
+    omega = _omega(build)
     shown = [i for i in range(8) if i < 5 or (judged and (i != 5 or complete))]
+    shown += [8, 9] if omega else []
     rows = []
     for audience in ("employee", "manager"):
         part = scales[scales["audience"] == audience]
         if len(set(scales["audience"])) > 1:
             rows.append(section(LEVELS[audience], len(shown)))
         for _, row in part.iterrows():
-            cells = _reliability_cells(row)
+            cells = (*_reliability_cells(row), *omega.get(str(row["scale"]), ("", "")))
             rows.append(Cells(tuple(cells[i] for i in shown)))
-    header = ("Scale", "Items", "n", "Mean", "SD", "Complete", "α", f"{level} interval")
-    widths = (33, 8, 9, 8, 7, 11, 7, 17)
+    header = (
+        "Scale", "Items", "n", "Mean", "SD", "Complete", "α", f"{level} interval", "ω",
+        f"{level} interval",
+    )  # fmt: skip
+    widths = (33, 8, 9, 8, 7, 11, 7, 17, 7, 17)
     note = "n: respondents with a score. SD: standard deviation."
     if judged:
         note += (
             " α: Cronbach's alpha with Feldt's interval, of respondents with every item answered"
         )
         note += " (complete)." if complete else "."
+    if omega:
+        note += " ω: omega total of one factor; employees' intervals allow for units."
     return Table(
         tuple(header[i] for i in shown),
         tuple(rows),
-        align="".join("lrrrrrrr"[i] for i in shown),
+        align="".join("lrrrrrrrrr"[i] for i in shown),
         widths=tuple(widths[i] for i in shown),
         note=note,
     )
+
+
+def _omega(build: Build) -> dict[str, tuple[str, str]]:
+    """Omega and its interval by scale; empty where no scale has one."""
+    if "evidence" not in build.tables:
+        return {}
+    frame = build.table("evidence")
+    known = frame[frame["omega"].notna()]
+    return {
+        str(row["scale"]): (number(row["omega"]), interval(row["omega_low"], row["omega_high"]))
+        for _, row in known.iterrows()
+    }
 
 
 def _reliability_cells(row: pd.Series) -> tuple[str, ...]:
@@ -67,7 +86,8 @@ def _reliability_cells(row: pd.Series) -> tuple[str, ...]:
         str(row["label"]),
         count(row["n_items"]),
         count(row["n"]),
-        *mean_and_spread(row),
+        number(row["mean"]),
+        number(row["std_dev"]),
         count(row.get("n_complete")) if judged else "",
         number(row["alpha"]),
         interval(row["alpha_low"], row["alpha_high"]),

@@ -1,4 +1,4 @@
-"""Tables about the soundness of scales and answers: fit of factors, invariance, careless answers."""
+"""Tables about scales and answers: fit of factors, invariance, careless answers."""
 
 from __future__ import annotations
 
@@ -70,8 +70,9 @@ def _invariance_cells(own: pd.DataFrame) -> Cells:
         if step not in steps.index:
             cells.append("")
             continue
-        change = number(steps.loc[step, "cfi_change"], decimals=3)
-        cells.append(change if steps.loc[step, "holds"] == "yes" else f"({change})")
+        found = steps.loc[[step]].to_dict("records")[0]
+        change = number(found["cfi_change"], decimals=3)
+        cells.append(change if found["holds"] == "yes" else f"({change})")
     upto = steps["holds"].reindex(["configural", "metric", "scalar"])
     cells.append("yes" if (upto == "yes").all() else "no")
     return Cells(tuple(cells))
