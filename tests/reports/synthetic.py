@@ -148,6 +148,9 @@ def _values(rng: np.random.Generator) -> dict[str, float | int | str]:
         "hospitals_invited": 6,
         "hospitals_analysed": 6,
         "rows_dropped": 51,
+        "screened": responded,
+        "screen_flags": 2,
+        "screened_out": int(rng.integers(20, 60)),
     }
 
 
@@ -167,8 +170,89 @@ def _tables(rng: np.random.Generator) -> dict[str, pd.DataFrame]:
         "unit_effects": _unit_effects(rng),
         "claims": _claims(rng),
         "common_source": _common_source(rng),
+        **_soundness(rng),
         "notices": pd.DataFrame({"step": ["Fitting"], "text": ["A variance is zero."]}),
     }
+
+
+def _soundness(rng: np.random.Generator) -> dict[str, pd.DataFrame]:
+    """Tables about scales and answers; drawn last, from numbers of their own."""
+    rng = np.random.default_rng(int(rng.integers(1, 10**6)))
+    staff, heads = list(EMPLOYEE_SCALES), list(MANAGER_SCALES)
+    both = {**EMPLOYEE_SCALES, **MANAGER_SCALES}
+    evidence = pd.DataFrame(
+        {
+            "scale": [*staff, *heads],
+            "omega": rng.uniform(0.7, 0.9, 6),
+            "omega_low": rng.uniform(0.6, 0.7, 6),
+            "omega_high": rng.uniform(0.9, 0.95, 6),
+            "one_factor_rmsea": rng.uniform(0, 0.1, 6),
+            "may_average": ["yes", "no", "yes", "yes", None, None],
+            "averaging_verdict": ["Answers may be averaged."] * 4 + [None, None],
+        }
+    )
+    fit = pd.DataFrame(
+        {
+            "instrument": ["staff", "heads"], "audience": ["employee", "manager"],
+            "factors": [4, 2], "n": rng.integers(800, 1500, 2), "rows_dropped": [30, 2],
+            "chisq": rng.uniform(100, 400, 2), "df": rng.integers(90, 300, 2),
+            "p_value": rng.uniform(0.01, 0.9, 2), "cfi": rng.uniform(0.9, 0.99, 2),
+            "tli": rng.uniform(0.9, 0.99, 2), "rmsea": rng.uniform(0.03, 0.05, 2),
+            "rmsea_low": rng.uniform(0.01, 0.03, 2), "rmsea_high": rng.uniform(0.05, 0.09, 2),
+            "srmr": rng.uniform(0.02, 0.1, 2), "status": "converged", "clustered": ["yes", "no"],
+        }
+    )  # fmt: skip
+    loadings = pd.DataFrame(
+        [
+            (who, scale, f"{''.join(w[0] for w in scale.split('_'))}{i}", i, x, x - 0.1, x + 0.1)
+            for who, scales in (("employee", staff), ("manager", heads))
+            for scale in scales
+            for i, x in enumerate(rng.uniform(0.3, 0.9, 4), 1)
+        ],
+        columns=["audience", "scale", "item", "position", "loading", "conf_low", "conf_high"],
+    )
+    pairs = [("employee", a, b) for i, a in enumerate(staff) for b in staff[:i]]
+    factors = pd.DataFrame(
+        [
+            (who, a, b, both[a], both[b], r, r - 0.1, r + 0.1)
+            for (who, a, b), r in zip(pairs, rng.uniform(0, 0.85, len(pairs)), strict=True)
+        ],
+        columns=["audience", "scale", "other", "label", "other_label", "estimate", "conf_low",
+                 "conf_high"],
+    )  # fmt: skip
+    steps = ("configural", "metric", "scalar", "strict")
+    invariance = pd.DataFrame(
+        [
+            {
+                "variable": "profession", "variable_label": "Profession", "scale": scale,
+                "label": both[scale], "step": step, "groups": 3, "n": 1480 + i,
+                "cfi": rng.uniform(0.9, 1), "rmsea": rng.uniform(0, 0.1),
+                "srmr": rng.uniform(0, 0.1),
+                "cfi_change": np.nan if step == "configural" else -rng.uniform(0, 0.02),
+                "holds": "no" if (scale, step) == ("engagement", "scalar") else "yes",
+                "verdict": f"Verdict on {both[scale]}.",
+            }
+            for i, scale in enumerate(staff)
+            for step in steps
+        ]
+    )  # fmt: skip
+    careless = pd.DataFrame(
+        {
+            "index": ["Longest run of one answer", "Even-odd consistency"],
+            "rule": [">= 13.5", "> -0.3"],
+            "source": ["Curran (2016)", "Jackson (1976)"],
+            "flagged": [np.nan, float(rng.integers(20, 90))],
+            "share": [np.nan, rng.uniform(0.01, 0.09)],
+        }
+    )
+    claimed = rng.uniform(-0.3, 0.3, (2, 6))
+    names = ["estimate", "conf_low", "conf_high"]
+    sensitivity = pd.DataFrame(claimed, columns=[*names, *(f"{n}_without" for n in names)])
+    sensitivity = sensitivity.assign(term=heads, label=[both[h] for h in heads])
+    return {
+        "evidence": evidence, "factor_fit": fit, "loadings": loadings, "factors": factors,
+        "invariance": invariance, "careless": careless, "sensitivity": sensitivity,
+    }  # fmt: skip
 
 
 def _flow(rng: np.random.Generator) -> pd.DataFrame:

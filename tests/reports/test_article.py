@@ -16,7 +16,7 @@ from reports.pages import Paper, Web, Word, fixed, numbers, tidy
 from reports.synthetic import UNIT_NAMES, write_build
 
 TEMPLATE = Path(__file__).parents[2] / "reports" / "article.qmd"
-FIGURES, TABLES = 5, 12
+FIGURES, TABLES = 6, 16
 
 
 @pytest.fixture(scope="module")
@@ -57,12 +57,14 @@ def body(rows: list[list[str]]) -> list[list[str]]:
 
 
 def test_reliability_table_is_the_build(study: Path, web: Web) -> None:
+    scales = table(study, "scales").merge(table(study, "evidence"), on="scale")
     expected = [
         [
             row.label, str(row.n_items), f"{row.n:,}", fixed(row.mean, 2), fixed(row.std_dev, 2),
-            fixed(row.alpha, 2), span(row.alpha_low, row.alpha_high),
+            fixed(row.alpha, 2), span(row.alpha_low, row.alpha_high), fixed(row.omega, 2),
+            span(row.omega_low, row.omega_high),
         ]
-        for row in table(study, "scales").itertuples()
+        for row in scales.itertuples()
     ]  # fmt: skip
     assert body(web.table("tbl-reliability")) == expected
 
@@ -78,6 +80,51 @@ def test_aggregation_table_is_the_build(study: Path, web: Web) -> None:
         for row in frame[frame["audience"] == "employee"].itertuples()
     ]  # fmt: skip
     assert body(web.table("tbl-aggregation")) == expected
+
+
+def test_fit_of_factors_is_the_build(study: Path, web: Web) -> None:
+    expected = [
+        [
+            {"employee": "Employees", "manager": "Managers"}[row.audience], f"{row.n:,}",
+            str(row.factors), f"{fixed(row.chisq, 1)} ({row.df})", p(row.p_value),
+            fixed(row.cfi, 3), fixed(row.tli, 3),
+            f"{fixed(row.rmsea, 3)} {span(row.rmsea_low, row.rmsea_high, 3)}", fixed(row.srmr, 3),
+        ]
+        for row in table(study, "factor_fit").itertuples()
+    ]  # fmt: skip
+    assert body(web.table("tbl-fit")) == expected
+
+
+def test_invariance_table_is_the_build(study: Path, web: Web) -> None:
+    frame = table(study, "invariance")
+    expected = []
+    for _, own in frame.groupby("scale", sort=False):
+        steps, first = own.set_index("step"), own.iloc[0]
+        cells = [first["label"], str(first["groups"]), f"{first['n']:,}"]
+        for step in ("metric", "scalar", "strict"):
+            change = fixed(steps.loc[step, "cfi_change"], 3)
+            cells.append(change if steps.loc[step, "holds"] == "yes" else f"({change})")
+        comparable = (steps.loc[["configural", "metric", "scalar"], "holds"] == "yes").all()
+        expected.append([*cells, "yes" if comparable else "no"])
+    assert body(web.table("tbl-invariance")) == expected
+    for text in frame["verdict"].unique():
+        assert text in web.prose()
+
+
+def test_screening_and_sensitivity_are_the_build(study: Path, web: Web) -> None:
+    rows = body(web.table("tbl-careless"))
+    flagged = table(study, "careless")
+    assert rows[0][2:4] == ["fewer than 10", ""]
+    share = f"{fixed(100 * flagged['share'][1], 0)}%"
+    assert rows[1][2:4] == [fixed(flagged["flagged"][1], 0), share]
+    expected = [
+        [
+            row.label, fixed(row.estimate, 3), span(row.conf_low, row.conf_high, 3),
+            fixed(row.estimate_without, 3), span(row.conf_low_without, row.conf_high_without, 3),
+        ]
+        for row in table(study, "sensitivity").itertuples()
+    ]  # fmt: skip
+    assert body(web.table("tbl-sensitivity")) == expected
 
 
 def test_background_table_is_the_build(study: Path, web: Web) -> None:
@@ -237,8 +284,9 @@ def test_every_number_in_prose_is_in_the_build(
 ) -> None:
     """Two builds without a common estimate: what stands in one report is not in the other's."""
     citations = {"2020", "2007", "1951", "1965", "2000", "1984", "2015", "2003", "1"}
-    sections = {"2", "3", "4", "5", "6"} | {f"5.{n}" for n in range(1, 6)}
-    references = {str(n) for n in range(1, 13)}
+    citations |= {"1999", "2012", "2022", "0.90"}  # the last two: a rule and who set it
+    sections = {"2", "3", "4", "5", "6"} | {f"{i}.{n}" for i in (3, 5) for n in range(1, 7)}
+    references = {str(n) for n in range(1, 18)}
     allowed = _literals() | citations | sections | references
     manifest = json.loads((study / "build" / "manifest.json").read_text(encoding="utf-8"))
     versions = set(numbers(f"{manifest['crosslevel_version']} {manifest['python']}"))

@@ -13,7 +13,7 @@ from crosslevel.version import __version__
 
 STOPPED = 130
 # Each registers its commands on `app`, in this order.
-_GROUPS = ("study", "report", "instrument", "power")
+_GROUPS = ("study", "report", "scale", "instrument", "power")
 
 app = typer.Typer(
     name="crosslevel",

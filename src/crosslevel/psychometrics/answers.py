@@ -172,8 +172,11 @@ def check_bounds(items: pd.DataFrame, bounds: tuple[float, float]) -> None:
         )
 
 
-def warn_shape(items: pd.DataFrame) -> None:
-    """Warn when a frame looks like a correlation matrix or its items like several scales."""
+def warn_shape(items: pd.DataFrame, bounds: tuple[float, float] | None = None) -> None:
+    """Warn when a frame looks like a correlation matrix or its items like several scales.
+
+    Where the bounds of the response scale are given, its items are on one.
+    """
     values = as_floats(items)
     if len(values) == items.shape[1] > 1 and np.isfinite(values).all():
         unit = bool((np.diag(values) == 1).all())
@@ -184,7 +187,7 @@ def warn_shape(items: pd.DataFrame) -> None:
                 SquareFrameWarning,
                 stacklevel=3,
             )
-    found = different_scales(items)
+    found = [] if bounds else different_scales(items)
     if found:
         shown = "; ".join(found[:SHOWN])
         more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""

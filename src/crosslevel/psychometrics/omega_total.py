@@ -160,7 +160,7 @@ def omega(
     answers = read_answers(items, what="omega", least=3, hint=hint, groups=groups)
     table = item_statistics(items, bounds=bounds)
     warn_direction(table)
-    warn_shape(items)
+    warn_shape(items, bounds)
     C, (n, k) = answers.covariance(), answers.shape
     solution = one_factor(correlation_of(C)[None])
     _check_solution(items, answers, solution)

@@ -206,7 +206,7 @@ def alpha(
     )
     table = item_statistics(items, bounds=bounds)
     warn_direction(table)
-    warn_shape(items)
+    warn_shape(items, bounds)
     R = correlation_of(C)
     pairs = R[np.triu_indices(len(R), 1)]
     average, (n, k) = float(pairs.mean()), answers.shape

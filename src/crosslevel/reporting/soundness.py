@@ -11,6 +11,8 @@ from crosslevel.reporting.numbers import count
 from crosslevel.reporting.wording import joined
 from crosslevel.study.build import Build
 
+APART = 0.90
+"""Correlation of factors that an interval may not reach (Roenkkoe & Cho 2022)."""
 GOOD = {"cfi": 0.95, "rmsea": 0.06, "srmr": 0.08}
 """Conventions of Hu & Bentler (1999): CFI from, RMSEA and SRMR up to."""
 
@@ -34,20 +36,29 @@ def factors(build: Build) -> str:
 
 
 def distinct(build: Build) -> str:
-    """Which factors are hard to tell apart: an interval that reaches 0.85."""
+    """Which factors are hard to tell apart: an interval that reaches 0.90."""
     frame = build.table("factors")
-    close = frame[frame["conf_high"].abs().combine(frame["conf_low"].abs(), max) >= 0.85]
-    if frame.empty:
-        return ""
+    return escape(closest(frame)) if len(frame) else ""
+
+
+def closest(frame: pd.DataFrame) -> str:
+    """Return which of some pairs of factors are hard to tell apart, in a sentence."""
+    close = frame[frame["conf_high"].abs().combine(frame["conf_low"].abs(), max) >= APART]
     if close.empty:
-        return "No two scales of a questionnaire are so close that they may be one."
+        return (
+            "No two of these scales are so close that they may be one: no interval of a "
+            "correlation reaches 0.90 (Rönkkö & Cho 2022)."
+        )
     pairs = joined(
         [
             f"{within_sentence(str(row['label']))} with {within_sentence(str(row['other_label']))}"
             for _, row in close.iterrows()
         ]
     )
-    return escape(f"These scales are hard to tell apart, or too few answered to tell: {pairs}.")
+    return (
+        f"These scales are hard to tell apart, or too few answered to tell: {pairs}. The interval "
+        "of their correlation reaches 0.90 (Rönkkö & Cho 2022)."
+    )
 
 
 def verdicts(build: Build) -> str:
@@ -90,14 +101,15 @@ def averaging(build: Build) -> str:
 
 def screening(build: Build) -> str:
     """Who was screened for careless answers, and how many carry several flags."""
-    if "screened" not in build.values:
+    screened = float(value_or(build, "screened", 0))
+    if not screened:
         return ""
     out = build.value("screened_out")
     minimum = count(build.manifest.disclosure_minimum)
     flags = int(float(value_or(build, "screen_flags", 2)))
     many = f"fewer than {minimum}" if out == "few" else count(float(out))
     return escape(
-        f"Of {count(float(build.value('screened')))} employees, {many} carry at least "
+        f"Of {count(screened)} employees, {many} carry at least "
         f"{count(flags)} flag{'s' if flags > 1 else ''}. None of them was left out of the models."
     )
 

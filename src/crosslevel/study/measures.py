@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,7 +12,6 @@ import pandas as pd
 from crosslevel import disclosure, psychometrics, responses
 from crosslevel.errors import CrosslevelError, MeasurementError, Problem
 from crosslevel.instruments.records import Instrument
-from crosslevel.psychometrics.notices import ResponseScaleWarning
 from crosslevel.study.document import counted
 from crosslevel.study.estimates import Fitted
 from crosslevel.study.labels import text_in
@@ -164,10 +162,9 @@ def _scale(
     }
     statistics = None
     if answers.shape[1] > 1:
-        with warnings.catch_warnings():
-            if len({item.response_scale for item in instrument.items_of(name)}) == 1:
-                warnings.simplefilter("ignore", ResponseScaleWarning)  # it guesses; this is known
-            reliability = psychometrics.alpha(answers, conf_level=spec.conf_level)
+        reliability = psychometrics.alpha(
+            answers, conf_level=spec.conf_level, bounds=survey.bounds(name)
+        )
         statistics = reliability.items
         row |= {
             "alpha": reliability.estimate,
@@ -194,11 +191,8 @@ def _aggregation(
         "groups": found.groups,
         "mean_size": found.mean_size,
     }
-    options = {
-        len(survey.instrument.response_scale_of(item).codes)
-        for item in survey.instrument.items_of(name)
-    }
-    if len(options) == 1 and (n_options := options.pop()) > 1:
+    n_options = len(survey.options(name))
+    if n_options > 1:
         answers = survey.responses.items(name).reindex(frame["employee"]).reset_index(drop=True)
         agreement = psychometrics.rwg(answers, frame[LINK_LEVEL], n_options=n_options)
         row |= {"rwg_median": agreement.median, "rwg_share_070": agreement.share_above_070}

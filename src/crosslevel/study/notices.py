@@ -8,9 +8,10 @@ from contextlib import contextmanager
 
 import pandas as pd
 
-READING, SCALES, MODELS, CLAIMS = (
+READING, SCALES, ANSWERS, MODELS, CLAIMS = (
     "Reading and linking",
     "Judging the scales",
+    "Judging the answers",
     "Fitting the models",
     "Judging the claims",
 )

@@ -20,7 +20,7 @@ from crosslevel.study.document import Document
 from crosslevel.study.estimates import Fitted
 from crosslevel.study.labels import Labels
 from crosslevel.study.measures import FlowTables
-from crosslevel.study.notices import CLAIMS, MODELS, SCALES, Notices
+from crosslevel.study.notices import ANSWERS, CLAIMS, MODELS, Notices
 from crosslevel.study.predictions import prediction_table
 from crosslevel.study.preparation import prepare
 from crosslevel.study.publication import published
@@ -62,8 +62,8 @@ def compute(
     notices = Notices(progress)
     prepared = prepare(root, spec, document, notices)
     gathered, described = prepared.gathered, prepared.described
-    with notices.step(SCALES):
-        sound = soundness(gathered, spec, lambda text: notices.add(SCALES, text))
+    with notices.step(ANSWERS):
+        sound = soundness(gathered, spec, lambda text: notices.add(ANSWERS, text))
     with notices.step(MODELS):
         fitted = estimates.fit_models(gathered.frame, spec, gathered.labels)
     for text in estimates.cautions(fitted):

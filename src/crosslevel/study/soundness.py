@@ -112,23 +112,26 @@ def _evidence(gathered: Gathered, spec: StudySpec, notice: Notice) -> Iterator[d
             answers = survey.responses.items(name)
             row: dict[str, object] = {"scale": name}
             if answers.shape[1] > 2:
-                row |= _omega(name, answers, units, (spec, notice))
+                row |= _omega(name, survey, units, (spec, notice))
             if units is not None:
                 row |= _averaging(name, survey, units, notice)
             yield row
 
 
 def _omega(
-    name: str, answers: pd.DataFrame, units: pd.Series | None, how: tuple[StudySpec, Notice]
+    name: str, survey: Survey, units: pd.Series | None, how: tuple[StudySpec, Notice]
 ) -> dict[str, object]:
     """Return omega total with its interval; nothing where it is undefined."""
     spec, notice = how
+    answers, bounds = survey.responses.items(name), survey.bounds(name)
     groups = None if units is None else units.reindex(answers.index)
     if groups is not None:
         answers, groups = answers[groups.notna()], groups[groups.notna()]
     try:
         with quietly(notice, f"Scale '{name}'"):
-            found = psychometrics.omega(answers, conf_level=spec.conf_level, groups=groups)
+            found = psychometrics.omega(
+                answers, conf_level=spec.conf_level, groups=groups, bounds=bounds
+            )
     except MeasurementError as error:
         notice(f"Scale '{name}': no omega. {error.message}")
         return {}
@@ -144,18 +147,14 @@ def _omega(
 
 def _averaging(name: str, survey: Survey, units: pd.Series, notice: Notice) -> dict[str, object]:
     """Return whether a scale may be averaged to the unit, in a word and in words."""
-    instrument = survey.instrument
-    options = {len(instrument.response_scale_of(i).codes) for i in instrument.items_of(name)}
-    if len(options) != 1:
+    options, bounds = survey.options(name), survey.bounds(name)
+    if not options:
         return {}
     answers = survey.responses.items(name)
     own = units.reindex(answers.index)
     answers, own = answers[own.notna()], own[own.notna()]
-    codes = instrument.response_scale_of(instrument.items_of(name)[0]).codes
     try:
-        found = psychometrics.may_average(
-            answers, own, n_options=options.pop(), bounds=(min(codes), max(codes))
-        )
+        found = psychometrics.may_average(answers, own, n_options=len(options), bounds=bounds)
     except MeasurementError as error:
         notice(f"Scale '{name}': averaging to the unit cannot be judged. {error.message}")
         return {}

@@ -35,6 +35,17 @@ class Survey:
         """The instrument that was answered."""
         return self.responses.instrument
 
+    def options(self, scale: str) -> tuple[int, ...]:
+        """Codes that every item of a scale is answered with; none where they differ."""
+        items = self.instrument.items_of(scale)
+        codes = {self.instrument.response_scale_of(item).codes for item in items}
+        return codes.pop() if len(codes) == 1 else ()
+
+    def bounds(self, scale: str) -> tuple[float, float] | None:
+        """Lowest and highest answer to the items of a scale; None where they differ."""
+        codes = self.options(scale)
+        return (float(min(codes)), float(max(codes))) if codes else None
+
 
 @dataclass(frozen=True, slots=True)
 class Gathered:

@@ -221,3 +221,17 @@ def test_wrong_use_is_code_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "--no-such-option"]) == 2
     assert main(["new"]) == 2
     capsys.readouterr()
+
+
+def test_scale_prints_an_evidence_sheet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from reports.synthetic import write_build
+
+    write_build(tmp_path)
+    assert main(["scale", "goal_learning", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert "Goal-based learning (goal_learning)" in shown
+    assert "omega total" in shown
+    assert main(["scale", "goal_learning", str(tmp_path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["title"].startswith("Goal-based learning")
+    assert main(["scale", "goals", str(tmp_path)]) == 1
+    assert "The study has no scale 'goals'" in capsys.readouterr().err

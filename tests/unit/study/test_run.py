@@ -39,6 +39,16 @@ COLUMNS = {
     "common_source": "outcome outcome_label use label source model term estimate std_error "
     "conf_low conf_high standardised standardised_low standardised_high",
     "notices": "step text",
+    "evidence": "scale omega omega_low omega_high one_factor_rmsea may_average averaging_verdict",
+    "factor_fit": "instrument audience factors n rows_dropped chisq df p_value cfi tli rmsea "
+    "rmsea_low rmsea_high srmr status clustered",
+    "loadings": "audience scale item position loading conf_low conf_high",
+    "factors": "audience scale other label other_label estimate conf_low conf_high",
+    "invariance": "variable variable_label scale label step groups n chisq df p_value cfi rmsea "
+    "srmr cfi_change rmsea_change srmr_change holds verdict",
+    "careless": "index rule source flagged share",
+    "sensitivity": "term label estimate conf_low conf_high estimate_without conf_low_without "
+    "conf_high_without",
 }
 
 
@@ -81,6 +91,7 @@ def test_steps_are_announced(folder: Path) -> None:
     assert steps == [
         "Reading and linking",
         "Judging the scales",
+        "Judging the answers",
         "Fitting the models",
         "Judging the claims",
         "Writing",
