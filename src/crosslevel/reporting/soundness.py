@@ -77,7 +77,7 @@ def averaging(build: Build) -> str:
     """Which of the employees' scales may be averaged to the unit."""
     frame = build.table("evidence")
     labels = build.table("scales").set_index("scale")["label"]
-    judged = frame[frame["may_average"].isin(["yes", "no"])]
+    judged = frame[frame["may_average"].isin(["yes", "no"]) & frame["scale"].isin(labels.index)]
     if judged.empty:
         return ""
     named = {

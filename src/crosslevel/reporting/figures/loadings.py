@@ -23,11 +23,12 @@ def draw(build: Build) -> Figure:
     """Standardised loadings; the darker a cell, the more the item shares with its scale."""
     from matplotlib.colors import LinearSegmentedColormap, to_rgba
 
+    labels = build.table("scales").set_index("scale")["label"]
     frame = build.table("loadings")
+    frame = frame[frame["scale"].isin(labels.index)]
     if frame.empty:
         raise RenderError("The build has no loadings.")
     scales = list(dict.fromkeys(frame["scale"]))
-    labels = build.table("scales").set_index("scale")["label"]
     longest = int(frame["position"].max())
     inks = LinearSegmentedColormap.from_list("loading", ["#ffffff", ACCENT])
     with styled():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from crosslevel.reporting.markdown import Cells, Table, section
-from crosslevel.reporting.numbers import count, interval, number, p_value, percent
+from crosslevel.reporting.numbers import MINUS, count, interval, number, p_value, percent
 from crosslevel.reporting.wording import LEVELS
 from crosslevel.study.build import Build
 
@@ -85,7 +85,7 @@ def careless(build: Build) -> Table:
         Cells(
             (
                 str(row["index"]),
-                str(row["rule"]).replace("<=", "≤").replace(">=", "≥"),
+                _rule(str(row["rule"])),
                 few if pd.isna(row["flagged"]) else count(row["flagged"]),
                 "" if pd.isna(row["share"]) else percent(row["share"]),
                 str(row["source"]),
@@ -99,6 +99,13 @@ def careless(build: Build) -> Table:
         "a chance pattern raise it too."
     )
     return Table(header, tuple(rows), align="llrrl", widths=(30, 12, 14, 8, 44), note=note)
+
+
+def _rule(text: str) -> str:
+    """A rule in typographic signs that no line break parts."""
+    for sign, shown in (("<=", "≤"), (">=", "≥"), ("-", MINUS), (" ", "\u00a0")):
+        text = text.replace(sign, shown)
+    return text
 
 
 def sensitivity(build: Build) -> Table:
