@@ -127,7 +127,7 @@ class Paper:
 
     def captions(self, name: str) -> list[int]:
         """Numbers of the captions that begin with a name, in order of their numbers."""
-        return sorted({int(n) for n in re.findall(rf"{name} (\d+)\. [A-Z]", self.text())})
+        return sorted({int(n) for n in re.findall(rf"{name} (\d+)\. (?=[A-Z])", self.text())})
 
     def numbers(self) -> Counter[str]:
         return Counter(numbers(self.text()))
