@@ -260,10 +260,27 @@ def _worse(step: str, change: pd.Series, criteria: Criteria) -> bool:
     return bool(change["cfi_change"] < -criteria.cfi and besides)
 
 
+def _close(table: pd.DataFrame, used: Criteria) -> str:
+    """Return a caution where CFI alone would have decided otherwise; empty where it would not."""
+    upto = table[table["step"].isin(["metric", "scalar"]) & table["holds"]]
+    fell = upto[upto["cfi_change"] < -used.cfi] if "cfi_change" in upto else upto.iloc[:0]
+    if fell.empty:
+        return ""
+    named = " and ".join(
+        f"{step} ({change:.3f})"
+        for step, change in zip(fell["step"], fell["cfi_change"], strict=True)
+    )
+    return f" With caution: CFI alone falls further than that at {named}."
+
+
 def _verdict(table: pd.DataFrame, *, group: str, partial: Sequence[str], used: Criteria) -> str:
     """Return what may be compared, in words."""
     holds = dict(zip(table["step"], np.logical_and.accumulate(table["holds"]), strict=True))
-    rule = f"{SOURCE}: CFI may fall by {used.cfi:.3f}, or further if neither RMSEA nor SRMR rises"
+    rule = (
+        f"{SOURCE}: against a step speaks a fall of CFI by more than {used.cfi:.3f} together with "
+        f"a rise of RMSEA above {used.rmsea:.3f}, or of SRMR above {used.srmr_metric:.3f} for "
+        f"loadings and {used.srmr:.3f} after"
+    )
     exceptions = f" ({', '.join(partial)} left free)" if partial else ""
     if not table["holds"].iloc[0]:
         return (
@@ -272,7 +289,8 @@ def _verdict(table: pd.DataFrame, *, group: str, partial: Sequence[str], used: C
             f"{_POOR_RMSEA:.2f}; Hu & Bentler 1999, Browne & Cudeck 1992)."
         )
     if holds.get("scalar"):
-        return f"Means may be compared between groups of {group}{exceptions} ({rule})."
+        close = _close(table, used)
+        return f"Means may be compared between groups of {group}{exceptions} ({rule}).{close}"
     if holds.get("metric") and "scalar" in holds:
         return (
             f"Means may not be compared between groups of {group}; associations may "

@@ -46,6 +46,18 @@ class Careless:
     unavailable: Mapping[str, str]
     unflagged: Mapping[str, str]
 
+    def __getitem__(self, index: str) -> pd.Series:
+        """(n_persons,) one index of careless responding by its name."""
+        return self.table[index]
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @property
+    def columns(self) -> pd.Index:
+        """Names of the indices that were computed."""
+        return self.table.columns
+
     @property
     def flags(self) -> pd.DataFrame:
         """One row per respondent, one column of True and False per index with a cut-off."""

@@ -179,10 +179,10 @@ class SemFit:
         dropped = f", {self.rows_dropped} rows dropped" if self.rows_dropped else ""
         lines = [
             f"{self.estimator.upper()}, {self.status}, {self.n} respondents{several}{dropped}",
-            f"chi-square {m['chisq']:.3f} on {self.test.df} df, p = {m['p_value']:.4f}",
+            f"chi-square {m['chisq']:.3f} on {self.test.df} df, {short_p(m['p_value'])}",
         ]
         if "chisq_scaled" in m:
-            lines.append(f"scaled {m['chisq_scaled']:.3f}, p = {m['p_value_scaled']:.4f}")
+            lines.append(f"scaled {m['chisq_scaled']:.3f}, {short_p(m['p_value_scaled'])}")
         lines.append(
             f"CFI {m['cfi']:.3f}, TLI {m['tli']:.3f}, RMSEA {m['rmsea']:.3f} "
             f"({m['rmsea_low']:.3f} to {m['rmsea_high']:.3f}), SRMR {m['srmr']:.3f}"
