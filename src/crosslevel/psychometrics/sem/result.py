@@ -215,3 +215,10 @@ def with_tests(
     )
     columns = ["lhs", "op", "rhs", "sample", *RESULT_COLUMNS]
     return frame[[*columns, "standardised", "standardised_error", "label"]]
+
+
+def short_p(value: float) -> str:
+    """Return a p value as it is printed; nothing to test without degrees of freedom."""
+    if not np.isfinite(value):
+        return "nothing to test"
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
