@@ -34,7 +34,7 @@ def cfa(
     data: pd.DataFrame,
     *,
     estimator: str = "ml",
-    ordered: Sequence[str] = (),
+    ordered: Sequence[str] | bool = (),
     group: str | None = None,
     equal: Sequence[str] = (),
     release: Sequence[str] = (),
@@ -63,8 +63,8 @@ def cfa(
         correlations, with a scaled and shifted test and robust standard errors; "dwls": the same
         without those.
     ordered
-        Ordered items, for "wlsmv" and "dwls": all observed variables, which is also what empty
-        means there.
+        Ordered items, for "wlsmv" and "dwls": all observed variables, which is also what True, or
+        nothing, means there.
     group
         Column of groups; the model is fitted in each at once, in order of appearance.
     equal
@@ -120,7 +120,7 @@ def cfa(
     estimator = _checked(estimator, missing=missing, cluster=cluster)
     statements = parse(model)
     names = roles([s for s in statements if s.op != ":="]).observed
-    _check_ordered(names, ordered, estimator)
+    _check_ordered(names, _listed(ordered, names), estimator)
     if estimator in LEAST_SQUARES:
         _check_levels(statements)
         options = Options(1, True, std_lv, fixed_x, tuple(equal), tuple(release))
@@ -200,6 +200,15 @@ def _checked(estimator: str, *, missing: str, cluster: str | None) -> str:
     if estimator == "mlm" and cluster:
         raise MeasurementError("'mlm' does not allow for clusters. Use 'mlr' with `cluster`.")
     return "mlr" if cluster else estimator
+
+
+def _listed(ordered: Sequence[str] | bool, names: Sequence[str]) -> Sequence[str]:
+    """Return the ordered items by name."""
+    if isinstance(ordered, str):
+        return (ordered,)
+    if isinstance(ordered, bool):
+        return names if ordered else ()
+    return ordered
 
 
 def _check_ordered(names: Sequence[str], ordered: Sequence[str], estimator: str) -> None:

@@ -304,6 +304,15 @@ def test_where_ordered_models_are_refused(call, message):
         call()
 
 
+def test_ordered_may_be_true_or_one_name():
+    plain = cfa(FOUR, _items(), estimator="wlsmv")
+    same = cfa(FOUR, _items(), estimator="wlsmv", ordered=True)
+    assert same.test.chisq == plain.test.chisq
+    assert cfa(FOUR, _items(), ordered=False).estimator == "ml"
+    with pytest.raises(MeasurementError, match="'ml' treats answers as numbers"):
+        cfa(FOUR, _items(), ordered="a")
+
+
 def test_what_is_named_in_a_warning(monkeypatch):
     with pytest.warns(EmptyCategoryWarning, match=r"'a' \(2\)"):
         cfa(FOUR, _items().assign(a=lambda d: d["a"].replace({1: 1, 2: 3})), estimator="wlsmv")
