@@ -4,6 +4,7 @@ from crosslevel.psychometrics import common_source
 from crosslevel.psychometrics.averaging import Averaging, CutOffs, may_average
 from crosslevel.psychometrics.cfa import cfa
 from crosslevel.psychometrics.consensus import NULLS, Agreement, rwg
+from crosslevel.psychometrics.contextual import ContextualEffect, contextual_effect
 from crosslevel.psychometrics.correlating import correlations
 from crosslevel.psychometrics.decomposition import Waba, waba
 from crosslevel.psychometrics.dimensionality import (
@@ -51,6 +52,7 @@ __all__ = [
     "AveragePartial",
     "Averaging",
     "BoundaryCorrelationWarning",
+    "ContextualEffect",
     "CorrectionWarning",
     "Criteria",
     "CutOffs",
@@ -81,6 +83,7 @@ __all__ = [
     "alpha",
     "cfa",
     "common_source",
+    "contextual_effect",
     "correlations",
     "discriminant",
     "efa",
