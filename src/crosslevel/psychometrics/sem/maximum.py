@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -106,20 +107,32 @@ def _ascended(
     *,
     start: Floats | None,
 ) -> Ascent:
-    """Return the best ascent: where one does not converge, from other places and in short steps."""
+    """Return the best ascent: where one does not converge, from other places and in short steps.
+
+    With items that measure several factors the likelihood may have several maxima: every place is
+    then tried, and the highest counts.
+    """
     begins = [starts(table, observed, axes=axes) for axes in (True, False)]
     begins = begins if start is None else [start]
     found: list[Ascent] = []
-    for begin, reach in [(begins[0], np.inf), *((begin, _SHORT) for begin in begins)]:
+    several = start is None and _crossed(table)
+    long = begins if several else begins[:1]
+    for begin, reach in [*((b, np.inf) for b in long), *((b, _SHORT) for b in begins)]:
         steps = _FURTHER if found else _FIRST
         try:
             found.append(ascend(made, samples, begin, steps=steps, reach=reach))
         except ValueError:
             plain = _plain(table, begin)
             found.append(ascend(made, samples, plain, steps=steps, reach=reach))
-        if found[-1].converged:
+        if found[-1].converged and not several:
             return found[-1]
-    return min(found, key=lambda ascent: ascent.deviance)
+    return min(found, key=lambda ascent: (not ascent.converged, ascent.deviance))
+
+
+def _crossed(table: Table) -> bool:
+    """Whether an item measures several factors."""
+    measured = Counter((row.block, row.rhs) for row in table.rows if row.op == "=~")
+    return max(measured.values(), default=0) > 1
 
 
 def crossproduct(scores: Floats, sample: Sample) -> Floats:
