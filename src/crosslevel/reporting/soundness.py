@@ -110,7 +110,7 @@ def screening(build: Build) -> str:
     many = f"fewer than {minimum}" if out == "few" else count(float(out))
     return escape(
         f"Of {count(screened)} employees, {many} carry at least "
-        f"{count(flags)} flag{'s' if flags > 1 else ''}. None of them was left out of the models."
+        f"{count(flags)} flag{'s' if flags > 1 else ''}. The models leave nobody out for that."
     )
 
 

@@ -59,10 +59,11 @@ def test_what_cannot_be_rounded():
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20), st.integers(1, 6))
 @SETTINGS
-def test_significant_digits_are_those_of_a_witness(numbers, digits):
+def test_significant_digits_are_as_near_as_so_many_digits_can_be(numbers, digits):
+    """0.35 to one digit is 0.3 or 0.4: no nearer number has one digit."""
     found = significant(pd.DataFrame({"x": numbers}), ["x"], digits=digits)["x"]
     for value, shown in zip(numbers, found, strict=True):
         if abs(value) > 1e-9:
-            assert shown == pytest.approx(
-                float(f"{value:.{digits - 1}e}"), rel=10.0**-digits * 1.01
-            )
+            unit = 10.0 ** (int(f"{abs(value):e}".partition("e")[2]) - digits + 1)
+            assert abs(shown - value) <= 0.5 * unit * (1 + 1e-9)
+            assert shown == pytest.approx(float(f"{shown:.{digits - 1}e}"), rel=1e-12)
