@@ -58,7 +58,7 @@ def safer(*, clusters: int, icc: float, size: float, items: int) -> tuple[str, s
             shown = f"{value:.3f}" if name == "ICC" else f"{value:.3g}"
             return "manifest", (
                 f"With {name} {shown}, below {grid[0]:g}, latent estimators are too uncertain to "
-                "correct anything; read the effect between units as the lower bound of its size."
+                "correct anything; unit means draw the effect between units towards the one within."
             )
     cell = (
         max(point for point in UNITS if point <= clusters),
