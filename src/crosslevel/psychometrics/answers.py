@@ -20,6 +20,10 @@ from crosslevel.psychometrics.notices import (
 
 Codes = npt.NDArray[np.intp]
 
+MATRIX = (
+    "the frame is square and symmetric, as a matrix of correlations is. A frame is read as "
+    "answers, one row per respondent: give the answers."
+)
 _COUNTS = ("no", "one", "two", "three")
 _ENOUGH = 50  # answers before the end of an item's scale is judged by where its answers stop
 _PILE = 0.10  # share of an item's answers on its last point: a pile against the end of a scale
@@ -144,6 +148,17 @@ def check_numbers(items: pd.DataFrame) -> None:
     ]
     if problems:
         raise MeasurementError("The items are not all numbers.", problems)
+    check_once(items)
+    endless = np.flatnonzero(np.isinf(as_floats(items)).any(axis=0))
+    problems = [
+        Problem(f"item '{name}'", "holds infinite values.") for name in items.columns[endless]
+    ]
+    if problems:
+        raise MeasurementError("The items are not all answers.", problems)
+
+
+def check_once(items: pd.DataFrame) -> None:
+    """Refuse an item with several columns."""
     twice = items.columns[items.columns.duplicated()].unique()
     if len(twice):
         problems = [Problem(f"item '{name}'", "has more than one column.") for name in twice]
@@ -177,16 +192,7 @@ def warn_shape(items: pd.DataFrame, bounds: tuple[float, float] | None = None) -
 
     Where the bounds of the response scale are given, its items are on one.
     """
-    values = as_floats(items)
-    if len(values) == items.shape[1] > 1 and np.isfinite(values).all():
-        unit = bool((np.diag(values) == 1).all())
-        if unit and np.allclose(values, values.T) and np.abs(values).max() <= 1:
-            warnings.warn(
-                "The frame looks like a correlation matrix and was read as answers: one row per "
-                "respondent, one column per item.",
-                SquareFrameWarning,
-                stacklevel=3,
-            )
+    warn_matrix(items, stacklevel=3)
     found = [] if bounds else different_scales(items)
     if found:
         shown = "; ".join(found[:SHOWN])
@@ -196,6 +202,32 @@ def warn_shape(items: pd.DataFrame, bounds: tuple[float, float] | None = None) -
             "them unequally: bring them to one scale first.",
             ResponseScaleWarning,
             stacklevel=3,
+        )
+
+
+def like_matrix(frame: pd.DataFrame) -> bool:
+    """Return whether a frame of numbers is square and symmetric, as a matrix of correlations is.
+
+    Examples
+    --------
+    >>> like_matrix(pd.DataFrame({"a": [1.0, 0.3], "b": [0.3, 1.0]}))
+    True
+    """
+    rows, columns = frame.shape
+    if rows != columns or rows < 2 or not all(map(pd.api.types.is_numeric_dtype, frame.dtypes)):
+        return False
+    values = as_floats(frame)
+    return bool(np.isfinite(values).all() and np.allclose(values, values.T))
+
+
+def warn_matrix(frame: pd.DataFrame, *, stacklevel: int) -> None:
+    """Warn when a frame looks like a correlation matrix."""
+    if like_matrix(frame):
+        warnings.warn(
+            "The frame looks like a correlation matrix and was read as answers: one row per "
+            "respondent, one column per item.",
+            SquareFrameWarning,
+            stacklevel=stacklevel + 1,
         )
 
 

@@ -10,8 +10,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from crosslevel.errors import MeasurementError, NotConvergedWarning, Problem, did_you_mean
+from crosslevel.psychometrics.answers import warn_matrix
 from crosslevel.psychometrics.notices import HeywoodWarning, NotIdentifiedWarning
 from crosslevel.psychometrics.ordered_cfa import fit_ordered
+from crosslevel.psychometrics.sem.checking import check_columns
+from crosslevel.psychometrics.sem.identification import not_identified, undetermined, without
 from crosslevel.psychometrics.sem.matrices import Moments
 from crosslevel.psychometrics.sem.maximum import Maximum, baseline, baseline_start, maximise
 from crosslevel.psychometrics.sem.measures import indices, srmr
@@ -91,16 +94,19 @@ def cfa(
     ------
     MeasurementError
         When the model cannot be read, names no columns, has more parameters than moments, or the
-        data cannot carry it; every problem is named.
+        data cannot carry it (too few rows, variables that do not vary or determine each other);
+        every problem is named.
 
     Warns
     -----
     NotConvergedWarning
         When the estimates are no maximum.
     NotIdentifiedWarning
-        When the information matrix is singular.
+        When the information matrix is singular; the text names the parameters.
     HeywoodWarning
         When a variance is negative or a correlation of factors is beyond one (Heywood).
+    SquareFrameWarning
+        When the frame looks like a correlation matrix; it is read as answers.
 
     Notes
     -----
@@ -121,6 +127,8 @@ def cfa(
     statements = parse(model)
     names = roles([s for s in statements if s.op != ":="]).observed
     _check_ordered(names, _listed(ordered, names), estimator)
+    check_columns(data, [*names, *(c for c in (group, cluster) if c)])
+    warn_matrix(data, stacklevel=2)
     if estimator in LEAST_SQUARES:
         _check_levels(statements)
         options = Options(1, True, std_lv, fixed_x, tuple(equal), tuple(release))
@@ -151,12 +159,12 @@ def _fitted(
     best = maximise(table, answers, observed)
     bare = baseline(table)
     worst = maximise(bare, answers, observed, baseline_start(bare, observed))
-    covariance, identified = _covariance(best, estimator)
+    covariance, loose = _covariance(best, estimator)
     test = statistic(best, full, estimator=estimator)
     against = statistic(worst, full, estimator=estimator)
     status = "converged" if best.ascent.converged else "not converged"
-    status = status if identified or status != "converged" else "not identified"
-    _warn(best, status)
+    status = "not identified" if loose and best.ascent.converged else status
+    _warn(best, status, loose)
     sizes = [sample.n for sample in answers]
     measures = indices(
         test,
@@ -240,22 +248,19 @@ def _check_levels(statements: Sequence[Statement]) -> None:
         )
 
 
-def _covariance(model: Maximum, estimator: str) -> tuple[Floats, bool]:
-    """Return covariances of the free parameters, and whether the data tell them apart."""
+def _covariance(model: Maximum, estimator: str) -> tuple[Floats, tuple[int, ...]]:
+    """Return covariances of the free parameters, and those that the data do not tell apart."""
     complete = all(sample.complete for sample in model.samples)
     plain = estimator == "mlm" or (estimator == "ml" and complete)
     bread = model.expected() if plain else model.observed()
-    scale = np.sqrt(np.maximum(np.diag(bread), 1e-300))
-    values = np.linalg.eigvalsh(bread / np.outer(scale, scale))
-    identified = bool(values[0] > 1e-9) if len(values) else True
+    loose = undetermined(model.expected()) or undetermined(bread)
     inverse: Floats = np.asarray(
-        np.linalg.inv(bread) if identified else np.linalg.pinv(bread, hermitian=True)
+        np.linalg.pinv(bread, hermitian=True) if loose else np.linalg.inv(bread)
     )
     if estimator == "ml":
-        return inverse, identified
+        return without(inverse, loose), loose
     middle = satorra_bentler(model)[1] if estimator == "mlm" else model.meat()
-    covariance: Floats = inverse @ middle @ inverse
-    return covariance, identified
+    return without(inverse @ middle @ inverse, loose), loose
 
 
 def _criteria(model: Maximum, full: Saturated) -> dict[str, float]:
@@ -289,7 +294,7 @@ def _given_deviance(sample: Sample, given: Sequence[str], moments: Moments) -> f
     return deviance(own, seen(alone, own) or ())
 
 
-def _warn(model: Maximum, status: str) -> None:
+def _warn(model: Maximum, status: str, loose: tuple[int, ...]) -> None:
     """Warn of an end that is no maximum, no single one, or none that a population can have."""
     if status == "not converged":
         text = (
@@ -298,7 +303,7 @@ def _warn(model: Maximum, status: str) -> None:
         )
         warnings.warn(text, NotConvergedWarning, stacklevel=4)
     elif status == "not identified":
-        text = "The data cannot tell all parameters apart: fix a loading or drop a path."
+        text = not_identified(model.table.rows, loose)
         warnings.warn(text, NotIdentifiedWarning, stacklevel=4)
     if wrong := _improper(model):
         warnings.warn("; ".join(wrong) + ".", HeywoodWarning, stacklevel=4)

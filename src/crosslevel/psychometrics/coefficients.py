@@ -10,6 +10,8 @@ import numpy as np
 from crosslevel.psychometrics.grouping import Floats
 from crosslevel.psychometrics.one_factor import one_factor
 
+_SINGULAR = 1e-10
+
 
 def correlation_of(C: Floats) -> Floats:
     """Return the correlations that go with covariances; nan for an item that does not vary."""
@@ -19,6 +21,20 @@ def correlation_of(C: Floats) -> Floats:
     k = C.shape[-1]
     R[..., np.arange(k), np.arange(k)] = np.where(np.isnan(scale), np.nan, 1.0)
     return R
+
+
+def tied(R: Floats) -> tuple[int, ...]:
+    """Return the variables that determine each other; none where R can be inverted.
+
+    Examples
+    --------
+    >>> tied(np.array([[1.0, 1.0, 0.3], [1.0, 1.0, 0.3], [0.3, 0.3, 1.0]]))
+    (0, 1)
+    """
+    values, vectors = np.linalg.eigh(R)
+    if values[0] > _SINGULAR:
+        return ()
+    return tuple(np.flatnonzero(np.abs(vectors[:, 0]) > 1e-4).tolist())
 
 
 def alpha_of(C: Floats) -> Floats:

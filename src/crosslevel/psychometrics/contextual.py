@@ -16,10 +16,10 @@ from crosslevel.multilevel import fit as fit_mixed
 from crosslevel.psychometrics.grouping import Floats
 from crosslevel.psychometrics.notices import HeywoodWarning
 from crosslevel.psychometrics.safer import safer
+from crosslevel.psychometrics.sem.delta import delta_errors
 from crosslevel.psychometrics.sem.syntax import Statement
 from crosslevel.psychometrics.sem.table import Table
 from crosslevel.psychometrics.twolevel.fitting import Search, improper, search
-from crosslevel.psychometrics.twolevel.solution import errors
 from crosslevel.psychometrics.twolevel.statements import measured, predicted, table_of
 from crosslevel.psychometrics.twolevel.statistics import summarise
 
@@ -280,27 +280,33 @@ def _latent(
     try:
         found = search(table_of(statements), frame, cluster=plan.cluster)
     except MeasurementError as error:
-        empty = pd.DataFrame({"term": TERMS}).reindex(columns=list(RESULT_COLUMNS))
-        return _labelled(empty, name, error.message.split(".")[0].lower())
+        return _labelled(_none(), name, error.message.split(".")[0].lower())
+    if found.information.undetermined:
+        return _labelled(_none(), name, "not identified")
     theta, status = found.optimum.theta, found.optimum.status
     _warn(found, name)
     effects = _effects(found.model.table)
     estimate = effects(theta)
-    error_ = errors(effects, theta, found.information.inverse())
-    half = float(stats.norm.ppf(0.5 + conf_level / 2)) * error_
+    std_error = delta_errors(effects, theta, found.information.inverse())
+    half = float(stats.norm.ppf(0.5 + conf_level / 2)) * std_error
     table = pd.DataFrame(
         {
             "term": TERMS,
             "estimate": estimate,
-            "std_error": error_,
-            "statistic": estimate / error_,
+            "std_error": std_error,
+            "statistic": estimate / std_error,
             "df": np.inf,
-            "p_value": 2 * stats.norm.sf(np.abs(estimate / error_)),
+            "p_value": 2 * stats.norm.sf(np.abs(estimate / std_error)),
             "conf_low": estimate - half,
             "conf_high": estimate + half,
         }
     ).reindex(columns=list(RESULT_COLUMNS))
     return _labelled(table, name, status)
+
+
+def _none() -> pd.DataFrame:
+    """The effects of a model that cannot be fitted."""
+    return pd.DataFrame({"term": TERMS}).reindex(columns=list(RESULT_COLUMNS))
 
 
 def _warn(found: Search, name: str) -> None:

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from crosslevel.errors import MeasurementError, Problem
-from crosslevel.psychometrics.answers import check_numbers, read_answers
-from crosslevel.psychometrics.coefficients import correlation_of
+from crosslevel.errors import SHOWN, MeasurementError, Problem
+from crosslevel.psychometrics.answers import MATRIX, check_numbers, like_matrix, read_answers
+from crosslevel.psychometrics.coefficients import correlation_of, tied
 from crosslevel.psychometrics.grouping import Floats, refusal
 from crosslevel.psychometrics.polychoric import polychoric
 
-_SINGULAR = 1e-10
 _MESSAGE = "The items have no usable correlation matrix."
 
 
@@ -108,28 +107,20 @@ def complete_values(items: pd.DataFrame) -> Floats:
 
 def _refuse_matrix(items: pd.DataFrame) -> None:
     """Refuse a frame that is itself a matrix of correlations or covariances."""
-    if items.shape[0] != items.shape[1] or items.shape[0] < 2:
-        return
-    values = items.to_numpy(dtype=np.float64, na_value=np.nan)
-    if np.allclose(values, values.T):
-        raise refusal(
-            items,
-            "the frame is square and symmetric, as a matrix of correlations is. A frame is read "
-            "as answers, one row per respondent: give the answers.",
-            message=_MESSAGE,
-        )
+    if like_matrix(items):
+        raise refusal(items, MATRIX, message=_MESSAGE)
 
 
 def _check_rank(names: tuple[str, ...], matrix: Floats, *, ordered: bool) -> None:
     """Refuse a matrix that cannot be inverted, naming the items that determine each other."""
-    values, vectors = np.linalg.eigh(matrix)
-    if values[0] > _SINGULAR:
+    at = tied(matrix)
+    if not at:
         return
     if ordered:
+        smallest = np.linalg.eigvalsh(matrix)[0]
         fix = "Pass smooth=True, or use fewer items."
-        found = f"their polychoric matrix is not positive definite (eigenvalue {values[0]:.3g})."
+        found = f"their polychoric matrix is not positive definite (eigenvalue {smallest:.3g})."
         raise MeasurementError(_MESSAGE, [Problem(f"{len(names)} items", found, fix)])
-    tied = np.flatnonzero(np.abs(vectors[:, 0]) > 1e-4)
-    listed = ", ".join(f"'{names[i]}'" for i in tied[:5]) + (" ..." if len(tied) > 5 else "")
+    listed = ", ".join(f"'{names[i]}'" for i in at[:SHOWN]) + (" ..." if len(at) > SHOWN else "")
     fix = "Leave out a total, or an item that is there twice."
     raise MeasurementError(_MESSAGE, [Problem(f"items {listed}", "determine each other.", fix)])

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from crosslevel.errors import MeasurementError, Problem
+from crosslevel.psychometrics.answers import check_once
 from crosslevel.psychometrics.grouping import Floats, refusal
 from crosslevel.psychometrics.notices import EmptyCategoryWarning
 
@@ -91,6 +92,7 @@ def ordered_answers(items: pd.DataFrame, *, missing: str = "drop") -> OrderedAns
     if items.shape[1] < 2:
         found = f"needs at least two items, got {items.shape[1]}."
         raise refusal(items, found, message=_MESSAGE)
+    check_once(items)
     problems = [p for name, column in items.items() for p in _wrong_type(str(name), column)]
     if problems:
         raise MeasurementError(_MESSAGE, problems)
@@ -111,13 +113,16 @@ def ordered_answers(items: pd.DataFrame, *, missing: str = "drop") -> OrderedAns
 
 
 def _wrong_type(name: str, column: pd.Series) -> list[Problem]:
-    """The problem of an item that has no order."""
+    """The problem of an item that has no order, or no answers."""
+    if not column.notna().any():
+        return [Problem(f"item '{name}'", "nobody answered it.", "Leave it out.")]
     if isinstance(column.dtype, pd.CategoricalDtype):
         if column.cat.ordered:
             return []
         return [Problem(f"item '{name}'", "its categories have no order.", "Give them one.")]
     if pd.api.types.is_numeric_dtype(column):
-        return []
+        endless = np.isinf(column.to_numpy(dtype=np.float64, na_value=np.nan)).any()
+        return [Problem(f"item '{name}'", "holds infinite values.")] if endless else []
     return [Problem(f"item '{name}'", "is not numeric.", "Read it with its codes.")]
 
 

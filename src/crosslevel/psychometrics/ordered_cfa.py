@@ -15,6 +15,7 @@ from crosslevel.psychometrics.notices import (
     NotIdentifiedWarning,
     NotPositiveDefiniteWarning,
 )
+from crosslevel.psychometrics.sem.identification import not_identified, undetermined, without
 from crosslevel.psychometrics.sem.matrices import Moments, blocks
 from crosslevel.psychometrics.sem.maximum import Maximum
 from crosslevel.psychometrics.sem.measures import srmr
@@ -74,7 +75,7 @@ def fit_ordered(
     errors (D'WD)^-1 / (n - 1), or with Gamma between (Muthen, du Toit & Spisic 1997).
     """
     names = roles([s for s in statements if s.op != ":="]).observed
-    codes = coded(data, names, group) if set(names) <= set(data.columns) else data
+    codes = coded(data, names, group)
     answers = samples(codes, names, group=group)
     moments = group_moments(answers)
     _warn_indefinite(answers, [one.correlations for one in moments])
@@ -130,9 +131,9 @@ def _result(
 ) -> OrderedFit:
     """Put estimates, tests and indices together."""
     answers, parts, best, values = found
-    covariance, identified = _covariance(parts, best, robust=estimator == "wlsmv")
+    covariance, loose = _covariance(parts, best, robust=estimator == "wlsmv")
     status = "converged" if best.converged else "not converged"
-    status = status if identified or not best.converged else "not identified"
+    status = "not identified" if loose and best.converged else status
     test, base = ordered_statistic(parts, best), independent(parts)
     robust = estimator == "wlsmv"
     measures = ordered_indices(test, base, parts, robust=robust)
@@ -166,7 +167,7 @@ def _result(
         saturated=Saturated(raw, 0.0, n_moments, 0.0),
         parts=parts,
     )
-    _warn(fit)
+    _warn(fit, loose)
     return fit
 
 
@@ -178,23 +179,22 @@ def _implied(part: Group, theta: Floats) -> Moments:
     return _as_moments(matrix)
 
 
-def _covariance(parts: Sequence[Group], best: Weighted, *, robust: bool) -> tuple[Floats, bool]:
-    """Covariances of the free parameters, and whether the data tell them apart."""
-    scale = np.sqrt(np.maximum(np.diag(best.curvature), 1e-300))
-    values = np.linalg.eigvalsh(best.curvature / np.outer(scale, scale))
-    identified = bool(values[0] > 1e-9)
+def _covariance(
+    parts: Sequence[Group], best: Weighted, *, robust: bool
+) -> tuple[Floats, tuple[int, ...]]:
+    """Return covariances of the free parameters, and those that the data do not tell apart."""
+    loose = undetermined(best.curvature)
     bread: Floats = np.asarray(np.linalg.pinv(best.curvature, hermitian=True))
     if not robust:
-        return bread, identified
+        return without(bread, loose), loose
     meat = np.zeros_like(bread)
     for part in parts:
         turned = part.weights[:, None] * part.derivatives(best.theta)
         meat += part.size * turned.T @ part.moments.gamma @ turned
-    covariance: Floats = bread @ meat @ bread
-    return covariance, identified
+    return without(bread @ meat @ bread, loose), loose
 
 
-def _warn(fit: OrderedFit) -> None:
+def _warn(fit: OrderedFit, loose: tuple[int, ...]) -> None:
     """Warn of an end that is no minimum, no single one, or none that a population can have."""
     best = fit.maximum.theta
     if fit.status == "not converged":
@@ -204,7 +204,7 @@ def _warn(fit: OrderedFit) -> None:
         )
         warnings.warn(text, NotConvergedWarning, stacklevel=5)
     elif fit.status == "not identified":
-        text = "The data cannot tell all parameters apart: fix a loading or drop a path."
+        text = not_identified(fit.maximum.table.rows, loose)
         warnings.warn(text, NotIdentifiedWarning, stacklevel=5)
     wrong = [
         f"The variance of '{row.lhs}' is negative ({value:.3f}) (Heywood)"

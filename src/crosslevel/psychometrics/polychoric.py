@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from crosslevel.frames import RESULT_COLUMNS
+from crosslevel.psychometrics.answers import warn_matrix
 from crosslevel.psychometrics.grouping import Floats
 from crosslevel.psychometrics.notices import (
     BoundaryCorrelationWarning,
@@ -132,6 +133,8 @@ def polychoric(items: pd.DataFrame, *, missing: str = "drop", smooth: bool = Fal
         When the matrix is not positive definite.
     EmptyCategoryWarning
         When nobody chose a category in the middle.
+    SquareFrameWarning
+        When the frame looks like a correlation matrix; it is read as answers.
 
     Notes
     -----
@@ -152,6 +155,7 @@ def polychoric(items: pd.DataFrame, *, missing: str = "drop", smooth: bool = Fal
     2    b          1      0.00
     """
     answers = ordered_answers(items, missing=missing)
+    warn_matrix(items, stacklevel=2)
     moments = ordered_moments(answers)
     _warn_boundary(moments)
     smallest = float(np.linalg.eigvalsh(moments.correlations)[0])

@@ -6,8 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crosslevel.errors import MeasurementError, NotConvergedWarning
-from crosslevel.psychometrics import HeywoodWarning, NotIdentifiedWarning, cfa
+from crosslevel.errors import MeasurementError
+from crosslevel.psychometrics import (
+    HeywoodWarning,
+    NotIdentifiedWarning,
+    SquareFrameWarning,
+    cfa,
+)
 from reference_values import data, entries
 from sem_reference import same_fit, same_parameters
 
@@ -143,11 +148,73 @@ def test_a_negative_variance_is_named() -> None:
     assert fit.status == "converged"
 
 
-def test_factors_that_nothing_tells_apart_are_not_identified(pupils: pd.DataFrame) -> None:
-    model = "f =~ x1 + x2 + x3 + x4\ng =~ NA*x1 + x2 + x3 + x4\ng ~~ 1*g"
-    with pytest.warns((NotIdentifiedWarning, NotConvergedWarning, HeywoodWarning)):
-        fit = cfa(model + "\nx1 ~~ 0.5*x1\nx2 ~~ 0.5*x2\nx3 ~~ 0.5*x3", pupils)
-    assert fit.status in ("not identified", "not converged")
+def test_parameters_that_nothing_tells_apart_are_named_and_have_no_errors(
+    pupils: pd.DataFrame,
+) -> None:
+    """Their errors used to be numbers of a pseudo-inverse."""
+    model = THREE.replace("visual =~ x1", "visual =~ NA*x1")
+    with pytest.warns(NotIdentifiedWarning, match="'visual =~ x1', 'visual =~ x2'"):
+        fit = cfa(model, pupils)
+    assert fit.status == "not identified"
+    rows, proper = fit.tidy().set_index("term"), cfa(THREE, pupils)
+    assert rows.loc[["visual =~ x1", "visual ~~ visual"], "std_error"].isna().all()
+    np.testing.assert_allclose(fit.test.chisq, proper.test.chisq, rtol=1e-6)
+    kept = ["textual =~ x5", "x1 ~~ x1", "textual ~~ speed"]
+    np.testing.assert_allclose(
+        rows.loc[kept, "std_error"],
+        proper.tidy().set_index("term").loc[kept, "std_error"],
+        rtol=1e-4,
+    )
+
+
+def test_a_model_without_a_scale_is_not_identified_with_any_estimator(pupils: pd.DataFrame) -> None:
+    for estimator in ("ml", "mlm", "mlr"):
+        with pytest.warns(NotIdentifiedWarning, match="Fix a loading or a variance"):
+            fit = cfa("f =~ NA*x1 + x2 + x3 + x4", pupils, estimator=estimator)
+        assert fit.tidy()["std_error"].isna().any()
+
+
+@pytest.mark.parametrize("options", [{}, {"estimator": "mlr", "missing": "fiml"}])
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (lambda d: d.assign(x9=d["x7"]), "variables 'x7', 'x9': determine each other."),
+        (
+            lambda d: d.assign(x9=d["x7"] + d["x8"]),
+            "variables 'x7', 'x8', 'x9': determine each other. Leave out a total",
+        ),
+        (lambda d: d.assign(x9=np.nan), "variable 'x9': nobody answered it. Leave it out."),
+        (lambda d: d.assign(x9="often"), "variable 'x9': is not numeric. Read it with its codes."),
+        (lambda d: d.assign(x9=np.inf), "variable 'x9': holds infinite values."),
+        (lambda d: d.head(0), "variable 'x1': nobody answered it."),
+        (lambda d: pd.concat([d, d[["x9"]]], axis=1), "variable 'x9': has more than one column."),
+        (lambda d: d["x9"], "`data` must be a frame with one row per respondent, got Series."),
+    ],
+)
+def test_data_that_no_model_can_use_are_named(pupils: pd.DataFrame, change, found, options) -> None:
+    """These used to end in errors of numpy, or in a search that found no end."""
+    with pytest.raises(MeasurementError) as caught:
+        cfa(THREE, change(pupils), **options)
+    assert found in str(caught.value)
+
+
+def test_a_matrix_that_has_rows_enough_is_read_as_answers_and_named(pupils: pd.DataFrame) -> None:
+    matrix = pupils[[f"x{i}" for i in range(1, 10)]].corr()
+    with pytest.warns(SquareFrameWarning, match="looks like a correlation matrix and was read as"):
+        fit = cfa("x1 ~ x5 + x9", matrix)
+    assert fit.n == 9
+    with pytest.warns(SquareFrameWarning), pytest.raises(MeasurementError, match="9 usable rows"):
+        cfa(THREE, matrix)
+
+
+def test_what_a_group_lacks_is_named(pupils: pd.DataFrame) -> None:
+    half = pupils["school"] == "Pasteur"
+    same = pupils.assign(x9=pupils["x9"].where(half, pupils["x8"]))
+    with pytest.raises(MeasurementError, match=r"'x8', 'x9': determine each other in group 'Grant"):
+        cfa(THREE, same, group="school")
+    gone = pupils.assign(x9=pupils["x9"].where(half))
+    with pytest.raises(MeasurementError, match=r"'x9': nobody answered it in group 'Grant"):
+        cfa(THREE, gone, group="school", missing="fiml")
 
 
 def test_modification_indices_equal_lavaan(pupils: pd.DataFrame) -> None:

@@ -117,7 +117,7 @@ def test_unusable_questions():
         contextual_effect(frame, outcome="x", predictor="x", cluster="unit")
     with pytest.raises(MeasurementError, match="one of them is empty"):
         contextual_effect(frame, outcome="y", predictor=[], cluster="unit")
-    with pytest.raises(MeasurementError, match="'z': not found"):
+    with pytest.raises(MeasurementError, match="'z': not in the data"):
         contextual_effect(frame, outcome="y", predictor="z", cluster="unit")
     with pytest.raises(MeasurementError, match="'w': is the same for all persons"):
         contextual_effect(frame, outcome="y", predictor="w", cluster="unit")

@@ -316,7 +316,7 @@ def test_ordered_may_be_true_or_one_name():
 def test_what_is_named_in_a_warning(monkeypatch):
     with pytest.warns(EmptyCategoryWarning, match=r"'a' \(2\)"):
         cfa(FOUR, _items().assign(a=lambda d: d["a"].replace({1: 1, 2: 3})), estimator="wlsmv")
-    with pytest.warns(NotIdentifiedWarning, match="fix a loading or drop a path"):
+    with pytest.warns(NotIdentifiedWarning, match="'f =~ a', 'f =~ b'.* have no standard"):
         cfa("f =~ NA*a + b + c + d", _items(), estimator="wlsmv")
     rng = np.random.default_rng(3)
     R = np.array([[1, 0.8, 0.8], [0.8, 1, 0.5], [0.8, 0.5, 1]])

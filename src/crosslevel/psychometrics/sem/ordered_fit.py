@@ -10,18 +10,20 @@ import pandas as pd
 
 from crosslevel.errors import MeasurementError
 from crosslevel.psychometrics.sem.ordered_comparing import difference
-from crosslevel.psychometrics.sem.result import SemFit, with_tests
+from crosslevel.psychometrics.sem.result import SemFit
 from crosslevel.psychometrics.sem.testing import Statistic
 from crosslevel.psychometrics.sem.weighted import Group
 
 Floats = npt.NDArray[np.float64]
-_STEP = 1e-6
 _NOT_YET = "is not defined for least squares on ordered items. Fit with 'mlr' to see it."
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class OrderedFit(SemFit):
     """A fitted model of ordered items; also answers what `SemFit` does.
+
+    In `tidy()`, thresholds have op `|`, scales `~*~`; an item's residual variance is what the
+    factors leave of 1 / scale^2, so that it has no test.
 
     Attributes
     ----------
@@ -30,39 +32,6 @@ class OrderedFit(SemFit):
     """
 
     parts: tuple[Group, ...]
-
-    def tidy(self, *, conf_level: float = 0.95) -> pd.DataFrame:
-        """Return one row per parameter, as `SemFit.tidy` does.
-
-        Thresholds have op `|`, scales `~*~`; an item's residual variance is what the factors leave
-        of 1 / scale^2, so that it has no test.
-        """
-        at = self.maximum
-        estimates = self.estimates(at.theta)
-        free = np.array([row.free for row in at.table.rows], dtype=np.intp)
-        errors = np.where(free >= 0, np.sqrt(np.maximum(np.diag(self.covariance), 0.0))[free], 0.0)
-        slopes = np.empty((len(free), len(at.theta)))
-        for k in range(len(at.theta)):
-            step = np.zeros(len(at.theta))
-            step[k] = _STEP * max(1.0, abs(at.theta[k]))
-            up, down = self._standardised(at.theta + step), self._standardised(at.theta - step)
-            slopes[:, k] = (up - down) / (2 * step[k])
-        slopes[np.abs(slopes) < 1e-9] = 0.0
-        spread = np.sqrt(np.maximum(np.einsum("ik,kl,il->i", slopes, self.covariance, slopes), 0))
-        rows = [
-            {
-                "lhs": row.lhs,
-                "op": row.op,
-                "rhs": row.rhs,
-                "sample": self.groups[row.group],
-                "term": row.name,
-                "label": "" if row.label.startswith(".") else row.label,
-            }
-            for row in at.table.rows
-        ]
-        frame = pd.DataFrame(rows).assign(group="")
-        standard = (self._standardised(at.theta), spread)
-        return with_tests(frame, (estimates, errors), standard, conf_level)
 
     def index(self, name: str) -> float:
         """Return an index of fit, of the scaled test where there is one."""
@@ -128,7 +97,7 @@ class OrderedFit(SemFit):
                     values[i] = left[row.lhs]
         return values
 
-    def _standardised(self, theta: Floats) -> Floats:
+    def standardised(self, theta: Floats) -> Floats:
         """Row by row, with the variables behind the items, and the factors, of variance one."""
         values = self.estimates(theta)
         done = np.empty(len(values))

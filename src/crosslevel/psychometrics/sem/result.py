@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import stats
 
 from crosslevel.frames import RESULT_COLUMNS
+from crosslevel.psychometrics.sem.delta import delta_errors
 from crosslevel.psychometrics.sem.following import (
     compare_fits,
     equality_table,
@@ -18,11 +19,7 @@ from crosslevel.psychometrics.sem.following import (
     scores,
 )
 from crosslevel.psychometrics.sem.maximum import Maximum
-from crosslevel.psychometrics.sem.standardise import (
-    defined,
-    standardised,
-    standardised_errors,
-)
+from crosslevel.psychometrics.sem.standardise import defined, defined_errors, standardised
 from crosslevel.psychometrics.sem.testing import Saturated, Statistic
 
 Floats = npt.NDArray[np.float64]
@@ -80,36 +77,53 @@ class SemFit:
         """Return one row per parameter.
 
         Columns lhs, op, rhs, sample (the group), the standard columns, `standardised` with its
-        standard error, and `label`. Fixed parameters have a standard error of zero and no test.
+        standard error, and `label`. Fixed parameters have a standard error of zero and no test;
+        those that the data do not determine have no standard error.
         """
         at = self.maximum
-        estimates = at.estimates()
-        free = np.array([row.free for row in at.table.rows], dtype=np.intp)
-        errors = np.where(free >= 0, np.sqrt(np.maximum(np.diag(self.covariance), 0.0))[free], 0.0)
-        standard = standardised(at.table, at.blocks, estimates, at.theta)
-        spread = standardised_errors(at.table, at.blocks, at.values, (at.theta, self.covariance))
+        table, theta = at.table, at.theta
+        estimates = self.estimates(theta)
+        free = np.array([row.free for row in table.rows], dtype=np.intp)
+        spread = np.sqrt(np.maximum(np.diag(self.covariance), 0.0))
+        errors = np.where(free >= 0, spread[free], 0.0) if len(spread) else np.zeros(len(free))
+        raw = (
+            np.concatenate([estimates, defined(table, estimates)]),
+            np.concatenate([errors, defined_errors(table, estimates, self.covariance)]),
+        )
+
+        def scaled(theta: Floats) -> Floats:
+            """Every row, then every defined quantity, in standard deviations."""
+            rows = self.standardised(theta)
+            return np.concatenate([rows, defined(table, rows)])
+
+        standard = (scaled(theta), delta_errors(scaled, theta, self.covariance))
+        return with_tests(self._labels(), raw, standard, conf_level)
+
+    def estimates(self, theta: Floats) -> Floats:
+        """Row by row, every parameter, free or fixed."""
+        return self.maximum.estimates(theta)
+
+    def standardised(self, theta: Floats) -> Floats:
+        """Row by row, with all variables scaled to a variance of one."""
+        at = self.maximum
+        return standardised(at.table, at.blocks, self.estimates(theta), theta)
+
+    def _labels(self) -> pd.DataFrame:
+        """What each row of `tidy` is about."""
+        table = self.maximum.table
         rows = [
             {
                 "lhs": row.lhs, "op": row.op, "rhs": row.rhs, "sample": self.groups[row.group],
                 "term": row.name, "label": "" if row.label.startswith(".") else row.label,
             }
-            for row in at.table.rows
+            for row in table.rows
         ]  # fmt: skip
-        for one, (value, error), (scaled, _) in zip(
-            at.table.definitions,
-            defined(at.table.definitions, at.table, estimates, self.covariance),
-            defined(at.table.definitions, at.table, standard, self.covariance),
-            strict=True,
-        ):
-            rows.append(
-                {"lhs": one.name, "op": ":=", "rhs": one.expression, "sample": "",
-                 "term": f"{one.name} := {one.expression}", "label": ""}
-            )  # fmt: skip
-            estimates, errors = np.append(estimates, value), np.append(errors, error)
-            standard, spread = np.append(standard, scaled), np.append(spread, np.nan)
-        frame = pd.DataFrame(rows)
-        frame["group"] = ""
-        return with_tests(frame, (estimates, errors), (standard, spread), conf_level)
+        rows += [
+            {"lhs": one.name, "op": ":=", "rhs": one.expression, "sample": "",
+             "term": f"{one.name} := {one.expression}", "label": ""}
+            for one in table.definitions
+        ]  # fmt: skip
+        return pd.DataFrame(rows).assign(group="")
 
     def glance(self) -> pd.DataFrame:
         """Return one row: respondents, test, indices of fit, criteria, status."""

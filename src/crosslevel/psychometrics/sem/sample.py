@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from crosslevel.errors import MeasurementError, Problem, did_you_mean
+from crosslevel.psychometrics.sem.checking import check_columns, check_group, check_values
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.intp]
@@ -99,10 +99,11 @@ def samples(
     Raises
     ------
     MeasurementError
-        When a column is missing, holds no numbers, does not vary within a group, or a group has
-        too few rows; every such problem is named.
+        When a column is missing or there twice, holds no finite numbers, does not vary within a
+        group or is determined by others, or a group has too few rows; every such problem is named.
     """
-    _check_columns(data, [*names, *(c for c in (group, cluster) if c)])
+    check_columns(data, [*names, *(c for c in (group, cluster) if c)])
+    check_values(data, names)
     values = data[list(names)].to_numpy(dtype=np.float64, na_value=np.nan)
     answered = np.isfinite(values)
     kept = answered.all(axis=1) if missing == "drop" else answered.any(axis=1)
@@ -119,42 +120,13 @@ def samples(
     for code, label in enumerate(labels):
         rows = np.flatnonzero(kept & (codes == code))
         own = values[rows]
-        _check_group(own, names, label)
+        check_group(own, names, label)
         empty = np.empty(0, dtype=np.intp)
         made.append(
             Sample(label, tuple(names), own, rows, empty if units is None else units[rows],
                    _patterns(own))
         )  # fmt: skip
     return tuple(made)
-
-
-def _check_columns(data: pd.DataFrame, names: Sequence[str]) -> None:
-    """Refuse names that are no columns, and columns of text."""
-    known = [str(c) for c in data.columns]
-    problems = [
-        Problem(f"variable '{name}'", "not in the data.", did_you_mean(name, known))
-        for name in dict.fromkeys(names)
-        if name not in known
-    ]
-    if problems:
-        raise MeasurementError("The model names variables that the data do not have.", problems)
-
-
-def _check_group(values: Floats, names: Sequence[str], label: str) -> None:
-    """Refuse a group whose moments say nothing."""
-    where = f"group '{label}'" if label else "data"
-    problems = []
-    if len(values) <= len(names):
-        found = f"{len(values)} usable rows for {len(names)} variables."
-        problems.append(Problem(where, found, "Leave the group out, or ask for fewer items."))
-    else:
-        with np.errstate(invalid="ignore"):
-            low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
-        for name in np.asarray(names)[~(high > low)]:
-            inside = f" in group '{label}'" if label else ""
-            problems.append(Problem(f"variable '{name}'", f"it does not vary{inside}."))
-    if problems:
-        raise MeasurementError("The model cannot be fitted to these data.", problems)
 
 
 def _patterns(values: Floats) -> tuple[Pattern, ...]:

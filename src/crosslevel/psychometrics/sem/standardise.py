@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from crosslevel.psychometrics.sem.delta import slope_errors
 from crosslevel.psychometrics.sem.expressions import Dual, value_of
 from crosslevel.psychometrics.sem.matrices import Block
-from crosslevel.psychometrics.sem.table import Definition, Parameter, Table
+from crosslevel.psychometrics.sem.table import Parameter, Table
 
 Floats = npt.NDArray[np.float64]
-_STEP = 1e-6
 
 
 def standardised(table: Table, blocks: Sequence[Block], estimates: Floats, theta: Floats) -> Floats:
@@ -31,29 +31,6 @@ def standardised(table: Table, blocks: Sequence[Block], estimates: Floats, theta
     return done
 
 
-def standardised_errors(
-    table: Table, blocks: Sequence[Block], values: Sequence[float], at: tuple[Floats, Floats]
-) -> Floats:
-    """Return standard errors of the standardised parameters by the delta method.
-
-    `at` holds the free parameters (k,) and their covariances (k, k).
-    """
-    theta, covariance = at
-    slopes = np.empty((len(table.rows), len(theta)))
-    for k in range(len(theta)):
-        step = _STEP * max(1.0, abs(theta[k]))
-        sides = []
-        for sign in (1.0, -1.0):
-            moved = theta.copy()
-            moved[k] += sign * step
-            sides.append(standardised(table, blocks, filled(table, values, moved), moved))
-        slopes[:, k] = (sides[0] - sides[1]) / (2 * step)
-    slopes[np.abs(slopes) < 1e-9] = 0.0
-    variance: Floats = np.einsum("ik,kl,il->i", slopes, covariance, slopes)
-    errors: Floats = np.sqrt(np.maximum(variance, 0.0))
-    return errors
-
-
 def filled(table: Table, values: Sequence[float], theta: Floats) -> Floats:
     """Return, row by row, every parameter, free or fixed."""
     free = np.array([row.free for row in table.rows], dtype=np.intp)
@@ -61,25 +38,32 @@ def filled(table: Table, values: Sequence[float], theta: Floats) -> Floats:
     return np.where(free >= 0, theta[free], fixed) if len(theta) else fixed
 
 
-def defined(
-    definitions: Sequence[Definition], table: Table, estimates: Floats, covariance: Floats
-) -> list[tuple[float, float]]:
-    """Return estimate and standard error of each defined quantity, in the order of the model."""
+def defined(table: Table, rows: Floats) -> Floats:
+    """Return each defined quantity, in the order of the model, at the values of the rows."""
+    values = [one.value for one in _duals(table, rows, [np.zeros(0)] * len(rows))]
+    return np.array(values, dtype=np.float64)
+
+
+def defined_errors(table: Table, rows: Floats, covariance: Floats) -> Floats:
+    """Return standard errors of the defined quantities, by exact derivatives."""
     k = len(covariance)
+    slopes = np.zeros((len(rows), k))
+    for i, row in enumerate(table.rows):
+        if row.free >= 0:
+            slopes[i, row.free] = 1.0
+    found = [one.slope for one in _duals(table, rows, list(slopes))]
+    return slope_errors(np.array(found).reshape(len(found), k), covariance)
+
+
+def _duals(table: Table, rows: Floats, slopes: Sequence[Floats]) -> list[Dual]:
+    """Return each defined quantity with its derivatives, given those of the rows."""
     known: dict[str, Dual] = {}
-    for row, estimate in zip(table.rows, estimates, strict=True):
+    for row, value, slope in zip(table.rows, rows, slopes, strict=True):
         if row.label:
-            slope = np.zeros(k)
-            if row.free >= 0:
-                slope[row.free] = 1.0
-            known.setdefault(row.label, Dual(float(estimate), slope))
-    found = []
-    for one in definitions:
+            known.setdefault(row.label, Dual(float(value), slope))
+    for one in table.definitions:
         known[one.name] = value_of(one.expression, known, where=f"line {one.line}")
-        slope = known[one.name].slope
-        error = float(np.sqrt(np.maximum(slope @ covariance @ slope, 0.0)))
-        found.append((known[one.name].value, error))
-    return found
+    return [known[one.name] for one in table.definitions]
 
 
 def _factor(row: Parameter, position: dict[str, int], total: Floats, own: Floats) -> float:

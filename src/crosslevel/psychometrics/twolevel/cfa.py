@@ -52,7 +52,7 @@ def two_level_cfa(
     ------
     MeasurementError
         When text and data do not fit, there is one unit only or no unit of two, a variable does not
-        vary where the model uses it, data are too few, or the model is not identified.
+        vary where the model uses it, or data are too few for the model.
 
     Warns
     -----
@@ -60,6 +60,8 @@ def two_level_cfa(
         When an item has no variance between units, or a variance is below zero.
     NotConvergedWarning
         When no maximum was found.
+    NotIdentifiedWarning
+        When the information matrix is singular; the text names the parameters.
     CorrectionWarning
         With "mlr" and too few units to correct chi-square.
 

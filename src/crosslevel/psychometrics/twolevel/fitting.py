@@ -10,7 +10,12 @@ import pandas as pd
 
 from crosslevel.errors import MeasurementError, NotConvergedWarning, Problem
 from crosslevel.psychometrics.grouping import Floats
-from crosslevel.psychometrics.notices import CorrectionWarning, HeywoodWarning
+from crosslevel.psychometrics.notices import (
+    CorrectionWarning,
+    HeywoodWarning,
+    NotIdentifiedWarning,
+)
+from crosslevel.psychometrics.sem.identification import not_identified, without
 from crosslevel.psychometrics.sem.table import Table
 from crosslevel.psychometrics.sem.testing import Statistic
 from crosslevel.psychometrics.twolevel.information import Information, inform
@@ -56,6 +61,8 @@ class Solution:
         Against the saturated model, corrected with estimator "mlr".
     given_log_likelihood
         Of the variables taken as given; the model's does not count it.
+    undetermined
+        Parameters that the data do not determine; they have no covariances.
     """
 
     data: ClusterStatistics
@@ -69,6 +76,13 @@ class Solution:
     baseline_test: Statistic
     given_log_likelihood: float
     estimator: str
+    undetermined: tuple[int, ...]
+
+    @property
+    def status(self) -> str:
+        """How the search ended, and "not identified" where the data leave parameters open."""
+        ended = self.optimum.status
+        return "not identified" if self.undetermined and ended == "converged" else ended
 
     @property
     def log_likelihood(self) -> float:
@@ -94,7 +108,7 @@ def search(table: Table, data: pd.DataFrame, *, cluster: str) -> Search:
     ------
     MeasurementError
         When the data cannot be used, there are fewer units than the model needs, or the
-        parameters are not determined.
+        likelihood has no maximum.
     """
     statistics = summarise(
         data, *variables(table), cluster=cluster, both=table.block_roles[1].observed
@@ -113,8 +127,6 @@ def search(table: Table, data: pd.DataFrame, *, cluster: str) -> Search:
     optimum = minimise(statistics, model, start)
     _check_bounded(statistics, model, optimum)
     information = inform(statistics, model, optimum.theta)
-    if optimum.status == "converged":
-        _check_determined(table, information)
     return Search(statistics, roles, model, optimum, information)
 
 
@@ -136,6 +148,7 @@ def solve(table: Table, data: pd.DataFrame, *, cluster: str, estimator: str) -> 
         none = inform(statistics, selection(statistics, baseline), baseline.optimum.theta)
         own, correction = corrected(free, information, df), corrected(free, none, base_df)
     high = saturated.log_likelihood
+    vcov = information.inverse() if estimator == "ml" else information.sandwich()
     return Solution(
         data=statistics,
         roles=roles,
@@ -143,11 +156,12 @@ def solve(table: Table, data: pd.DataFrame, *, cluster: str, estimator: str) -> 
         optimum=found.optimum,
         saturated=saturated,
         baseline=baseline,
-        vcov=information.inverse() if estimator == "ml" else information.sandwich(),
+        vcov=without(vcov, information.undetermined),
         test=tested(2 * (high + found.optimum.value), df, own),
         baseline_test=tested(2 * (high - baseline.log_likelihood), base_df, correction),
         given_log_likelihood=_given_log_likelihood(statistics, roles, saturated),
         estimator=estimator,
+        undetermined=information.undetermined,
     )
 
 
@@ -225,19 +239,6 @@ def _check_bounded(data: ClusterStatistics, model: Model, optimum: Optimum) -> N
         )
 
 
-def _check_determined(table: Table, information: Information) -> None:
-    """Refuse parameters that the data do not determine."""
-    if not information.undetermined:
-        return
-    problems = []
-    for position in information.undetermined:
-        row = next(r for r in table.rows if r.free == position)
-        problems.append(Problem(f"level {row.level}, {row.name}", "is not determined."))
-    raise MeasurementError(
-        "The model is not identified. Fix a loading or a variance, or take something out.", problems
-    )
-
-
 def warn(solution: Solution, *, stacklevel: int) -> None:
     """Warn of a search without end, of items without variance between units, of Heywood cases."""
     fits = {
@@ -253,6 +254,9 @@ def warn(solution: Solution, *, stacklevel: int) -> None:
                 NotConvergedWarning,
                 stacklevel=stacklevel + 1,
             )
+    if solution.status == "not identified":
+        text = not_identified(solution.model.table.rows, solution.undetermined)
+        warnings.warn(text, NotIdentifiedWarning, stacklevel=stacklevel + 1)
     if not np.isfinite([solution.test.scaling, solution.baseline_test.scaling]).all():
         warnings.warn(
             f"Chi-square cannot be corrected: {len(solution.saturated.free)} moments of "

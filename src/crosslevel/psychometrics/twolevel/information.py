@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crosslevel.psychometrics.grouping import Floats
+from crosslevel.psychometrics.sem.identification import undetermined
 from crosslevel.psychometrics.twolevel.likelihood import curvature, objective, scores
 from crosslevel.psychometrics.twolevel.scoring import Structure
 from crosslevel.psychometrics.twolevel.statistics import ClusterStatistics
@@ -59,7 +60,7 @@ def inform(data: ClusterStatistics, structure: Structure, theta: Floats) -> Info
     A = jacobian.T @ curvature(data, moments, "observed") @ jacobian
     A += _bending(structure, theta, slope)
     expected = jacobian.T @ curvature(data, moments, "expected") @ jacobian
-    return Information((A + A.T) / 2, scores(data, moments) @ jacobian, _undetermined(expected))
+    return Information((A + A.T) / 2, scores(data, moments) @ jacobian, undetermined(expected))
 
 
 def _bending(structure: Structure, theta: Floats, slope: Floats) -> Floats:
@@ -71,11 +72,3 @@ def _bending(structure: Structure, theta: Floats, slope: Floats) -> Floats:
         ahead, behind = structure.jacobian(theta + h), structure.jacobian(theta - h)
         columns.append((ahead - behind).T @ slope / (2 * h[i]))
     return np.array(columns).reshape(len(theta), len(theta))
-
-
-def _undetermined(expected: Floats) -> tuple[int, ...]:
-    """Parameters that take part in a direction without expected information."""
-    scale = np.sqrt(np.maximum(np.diag(expected), 1e-300))
-    values, vectors = np.linalg.eigh(expected / np.outer(scale, scale))
-    flat = np.abs(vectors[:, np.abs(values) <= _SINGULAR])
-    return tuple(np.flatnonzero((flat > 0.1).any(axis=1)).tolist())

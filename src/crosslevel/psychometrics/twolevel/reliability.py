@@ -11,6 +11,7 @@ import pandas as pd
 from crosslevel.errors import MeasurementError
 from crosslevel.psychometrics.grouping import Floats, refusal
 from crosslevel.psychometrics.notices import HeywoodWarning
+from crosslevel.psychometrics.sem.delta import delta_errors
 from crosslevel.psychometrics.twolevel.fitting import (
     ESTIMATORS,
     Solution,
@@ -27,7 +28,6 @@ from crosslevel.psychometrics.twolevel.saturated import (
     intraclass,
     saturate,
 )
-from crosslevel.psychometrics.twolevel.solution import errors
 from crosslevel.psychometrics.twolevel.statements import measured, table_of
 from crosslevel.psychometrics.twolevel.statistics import ClusterStatistics, summarise
 
@@ -217,7 +217,7 @@ def _alpha_rows(
         return np.array([_alpha(moments.W), _alpha(moments.B)])
 
     keys = [(level, "alpha") for level in _LEVELS]
-    return reliability_rows(keys, both(theta), errors(both, theta, vcov), conf_level)
+    return reliability_rows(keys, both(theta), delta_errors(both, theta, vcov), conf_level)
 
 
 def _alpha(covariance: Floats) -> float:

@@ -11,11 +11,12 @@ from scipy import stats
 
 from crosslevel.frames import RESULT_COLUMNS
 from crosslevel.psychometrics.grouping import Floats
+from crosslevel.psychometrics.sem.delta import delta_errors
 from crosslevel.psychometrics.twolevel.fitting import Solution
 from crosslevel.psychometrics.twolevel.level_fit import NAMES, level_row, measures, residual
 from crosslevel.psychometrics.twolevel.saturated import intraclass
-from crosslevel.psychometrics.twolevel.solution import errors, omegas, standardised
 from crosslevel.psychometrics.twolevel.solution import estimates as raw
+from crosslevel.psychometrics.twolevel.solution import omegas, standardised
 from crosslevel.psychometrics.twolevel.structure import Model
 
 
@@ -36,8 +37,8 @@ class TwoLevelFit:
 
     @property
     def status(self) -> str:
-        """How the search for the estimates ended: "converged" or "not converged"."""
-        return self.solution.optimum.status
+        """How the fit ended: "converged", "not converged" or "not identified"."""
+        return self.solution.status
 
     @property
     def estimator(self) -> str:
@@ -49,7 +50,8 @@ class TwoLevelFit:
 
         Columns lhs, op, rhs, level ("within", "between"; empty for defined quantities), the
         standard columns, `standardised` (in standard deviations of the level) with its standard
-        error, and `label`. Fixed parameters have a standard error of zero and no test.
+        error, and `label`. Fixed parameters have a standard error of zero and no test;
+        those that the data do not determine have no standard error.
         """
         s = self.solution
         theta, table = s.optimum.theta, s.model.table
@@ -180,7 +182,7 @@ class TwoLevelFit:
     def _errors(self, function: Callable[[Model, Floats], Floats]) -> Floats:
         """Standard errors of a function of the parameters."""
         s = self.solution
-        return errors(lambda theta: function(s.model, theta), s.optimum.theta, s.vcov)
+        return delta_errors(lambda theta: function(s.model, theta), s.optimum.theta, s.vcov)
 
 
 def reliability_rows(

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from crosslevel.errors import MeasurementError, Problem
-from crosslevel.frames import group_codes, require_columns
+from crosslevel.frames import group_codes
 from crosslevel.psychometrics.grouping import Floats
+from crosslevel.psychometrics.sem.checking import MESSAGE, check_columns, check_values, dependent
 from crosslevel.psychometrics.twolevel.moments import Indices, Layout
 
 _CONSTANT = 1e-10
@@ -92,7 +93,8 @@ def summarise(
     ------
     MeasurementError
         When a column is missing or is no number, no complete row is left, there is one unit only
-        or no unit of two, a variable of units differs within one, or a variable does not vary.
+        or no unit of two, a variable of units differs within one, a variable does not vary, or
+        variables determine each other.
 
     Examples
     --------
@@ -102,8 +104,8 @@ def summarise(
     (array([2.]), array([2.]), array([[2.5]]))
     """
     names = [*persons, *units]
-    require_columns(data, [*names, cluster], error=MeasurementError)
-    _check_numbers(data, names)
+    check_columns(data, [*names, cluster])
+    check_values(data, names)
     cells = data[names].to_numpy(dtype=np.float64)
     keep = np.isfinite(cells).all(axis=1) & data[cluster].notna().to_numpy()
     if not keep.any():
@@ -124,6 +126,9 @@ def summarise(
     sizes, size_of, counts = np.unique(size, return_inverse=True, return_counts=True)
     means, scatter = _by_size(unit_means, size_of, counts)
     own = np.ascontiguousarray(deviations[:, : len(persons)])
+    enough = len(own) - len(labels) >= own.shape[1] > 0
+    if enough and (problems := dependent(own.T @ own, persons, " within units")):
+        raise MeasurementError(MESSAGE, problems)
     return ClusterStatistics(
         names=tuple(names),
         p=len(persons),
@@ -168,17 +173,6 @@ def _check_means(
     ]
     if problems:
         raise MeasurementError("Some variables do not vary where the model needs it.", problems)
-
-
-def _check_numbers(data: pd.DataFrame, names: Sequence[str]) -> None:
-    """Refuse variables that are not numbers."""
-    problems = [
-        Problem(f"column '{name}'", "is not numeric.", "Read it with its codes.")
-        for name in names
-        if not pd.api.types.is_numeric_dtype(data[name])
-    ]
-    if problems:
-        raise MeasurementError("The variables of the model are not all numbers.", problems)
 
 
 def _check_units(labels: list[str], size: Indices, cluster: str) -> None:

@@ -10,7 +10,12 @@ import pandas as pd
 import pytest
 
 from crosslevel.errors import MeasurementError, NotConvergedWarning
-from crosslevel.psychometrics import CorrectionWarning, HeywoodWarning, two_level_cfa
+from crosslevel.psychometrics import (
+    CorrectionWarning,
+    HeywoodWarning,
+    NotIdentifiedWarning,
+    two_level_cfa,
+)
 from crosslevel.psychometrics.twolevel.saturated import Roles, saturate
 from crosslevel.psychometrics.twolevel.statistics import summarise
 from reference_values import REFERENCE, data, entries
@@ -233,8 +238,13 @@ def test_implied_covariances_and_vcov_are_labelled():
         (lambda f: f.assign(unit=range(len(f))), ONE, "one person only"),
         (lambda f: f.assign(a=1.0), ONE, "every value is 1"),
         (lambda f: f.assign(a="x"), ONE, "'a': is not numeric"),
-        (lambda f: f.assign(a=np.nan), ONE, "No row has a value"),
-        (lambda f: f.drop(columns="c"), ONE, "'c': not found"),
+        (lambda f: f.assign(a=np.nan), ONE, "'a': nobody answered it"),
+        (lambda f: f.assign(a=f["a"].where(f["b"].isna())), ONE, "'a': nobody answered it"),
+        (lambda f: f.assign(unit=None), ONE, "No row has a value"),
+        (lambda f: f.assign(a=f["b"] + 2 * f["c"]), ONE,
+         "'a', 'b', 'c': determine each other within units"),
+        (lambda f: pd.concat([f, f[["a"]]], axis=1), ONE, "'a': has more than one column"),
+        (lambda f: f.drop(columns="c"), ONE, "'c': not in the data"),
         (lambda f: f.assign(a=f.groupby("unit")["a"].transform("mean")), ONE, "no part at level 1"),
         (lambda f: f.assign(w=f["a"]), ONE + "\n fb ~ w", "differs between persons of unit 'u"),
         (lambda f: f, "level: 1\n f =~ a + b + c", "level 2: has no line"),
@@ -253,10 +263,20 @@ def test_unusable_data_and_models_are_refused(change, model, message):
         two_level_cfa(model, change(drawn()), cluster="unit")
 
 
-def test_a_parameter_that_data_do_not_determine_is_named():
+def test_parameters_that_data_do_not_determine_are_named_and_have_no_errors():
+    """They used to end the fit, where a model of one level only warned."""
     text = "level: 1\n f =~ NA*a + b + c\nlevel: 2\n a ~~ a\n b ~~ b\n c ~~ c"
-    with pytest.raises(MeasurementError, match=r"not identified(.|\n)*level 1, f =~ a"):
-        two_level_cfa(text, drawn(), cluster="unit")
+    with pytest.warns(NotIdentifiedWarning, match="'level 1, f =~ a', 'level 1, f =~ b'"):
+        fit = two_level_cfa(text, drawn(), cluster="unit")
+    assert fit.status == fit.glance()["status"].iloc[0] == "not identified"
+    rows = fit.tidy().set_index("term")["std_error"]
+    assert rows[["f =~ a", "f =~ b", "f ~~ f"]].isna().all()
+    same = two_level_cfa(text.replace("NA*", ""), drawn(), cluster="unit")
+    np.testing.assert_allclose(same.glance()["chisq"], fit.glance()["chisq"], rtol=1e-6, atol=1e-6)
+    between = same.tidy().query("level == 'between'")["std_error"]
+    np.testing.assert_allclose(
+        fit.tidy().query("level == 'between'")["std_error"], between, rtol=1e-4
+    )
 
 
 def test_wrong_estimator_and_no_frame():
