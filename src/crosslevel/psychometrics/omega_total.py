@@ -100,7 +100,8 @@ def omega(
     """Return omega total of a one-factor model, with an interval and each item's loading.
 
     Use it instead of alpha when items measure one thing to different degrees. It rests on the one
-    factor: with a poor fit (`rmsea`) it describes a model the data do not follow.
+    factor: with a poor fit (`rmsea`) it describes a model the data do not follow. For a total over
+    subscales, use omega hierarchical of `schmid_leiman`.
 
     Parameters
     ----------

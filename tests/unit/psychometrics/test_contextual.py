@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from crosslevel.errors import MeasurementError
+from crosslevel.errors import MeasurementError, NotConvergedWarning
 from crosslevel.multilevel import fit
-from crosslevel.psychometrics import HeywoodWarning, contextual_effect
+from crosslevel.psychometrics import HeywoodWarning, contextual, contextual_effect
 from crosslevel.psychometrics.safer import ERRORS, ESTIMATORS, ICCS, SIZES, UNITS, safer
+from crosslevel.psychometrics.twolevel import scoring
 from reference_values import data, entries
 
 STUDY = Path(__file__).parents[3] / "analysis" / "recovery" / "latent_aggregation.csv"
@@ -134,6 +136,34 @@ def test_a_latent_model_that_cannot_be_fitted_is_a_row_that_says_so():
     assert status == "the data are too few for the model"
     assert result.safer == "manifest"
     assert "With units 4, below 20" in result.reason
+
+
+def test_a_search_without_end_is_a_warning_and_a_status(monkeypatch):
+    monkeypatch.setattr(scoring, "_STEPS", 2)
+    with (
+        warnings.catch_warnings(),
+        pytest.warns(NotConvergedWarning, match="The single-latent model did not converge: its"),
+    ):
+        warnings.simplefilter("ignore", HeywoodWarning)
+        result = contextual_effect(study(), outcome="y", predictor="x 0", cluster="unit")
+    status = result.tidy().set_index("estimator")["status"]
+    assert (status["single-latent"] == "not converged").all()
+    assert (status["manifest"] == "converged").all()
+
+
+def test_a_model_that_data_leave_open_gives_no_numbers(monkeypatch):
+    """Without the one rule for both levels it would have shown those of a pseudo-inverse."""
+    whole = contextual.search
+
+    def left_open(*given, **named):
+        found = whole(*given, **named)
+        return replace(found, information=replace(found.information, undetermined=(0,)))
+
+    monkeypatch.setattr(contextual, "search", left_open)
+    result = contextual_effect(study(), outcome="y", predictor="x 0", cluster="unit")
+    own = result.tidy().set_index("estimator").loc["single-latent"]
+    assert (own["status"] == "not identified").all()
+    assert own["estimate"].isna().all()
 
 
 def test_the_guard_follows_the_simulated_studies():
