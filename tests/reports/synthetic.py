@@ -151,6 +151,11 @@ def _values(rng: np.random.Generator) -> dict[str, float | int | str]:
         "screened": responded,
         "screen_flags": 2,
         "screened_out": int(rng.integers(20, 60)),
+        "r_indicator": rng.uniform(0.8, 0.9),
+        "r_indicator_low": rng.uniform(0.7, 0.8),
+        "r_indicator_high": rng.uniform(0.9, 0.99),
+        "largest_bias": rng.uniform(0.1, 0.2),
+        "response_attributes": "Hospital",
     }
 
 
@@ -245,6 +250,28 @@ def _soundness(rng: np.random.Generator) -> dict[str, pd.DataFrame]:
             "share": [np.nan, rng.uniform(0.01, 0.09)],
         }
     )
+    low, middle, high = np.sort(rng.uniform(0.3, 0.7, (3, 2)), axis=0)
+    response = pd.DataFrame(
+        {
+            "variable": ["(all)", "unit", "hospital"], "label": ["", "Unit", "Hospital"],
+            "groups": [np.nan, 80, 6], "invited": [3400, np.nan, np.nan],
+            "responded": [1700, np.nan, np.nan], "rate": [rng.uniform(0.4, 0.6), np.nan, np.nan],
+            "conf_low": [rng.uniform(0.3, 0.4), np.nan, np.nan],
+            "conf_high": [rng.uniform(0.6, 0.7), np.nan, np.nan],
+            "lowest": [np.nan, *low], "median": [np.nan, *middle], "highest": [np.nan, *high],
+        }
+    )  # fmt: skip
+    missing = pd.DataFrame(
+        {
+            "instrument": ["staff", "heads"], "audience": ["employee", "manager"],
+            "n": [1700, 84], "n_items": [16, 8], "share_missing": rng.uniform(0.01, 0.08, 2),
+            "complete": [float(rng.integers(800, 1500)), 61.0], "stopped": [41.0, np.nan],
+            "most_missing": ["gl7", "rcu3"], "most_missing_text": ["I learn.", "I praise."],
+            "most_missing_share": rng.uniform(0.08, 0.12, 2),
+            "little_statistic": [float(rng.integers(2000, 7000)), rng.uniform(100, 140)],
+            "little_df": [6100.0, 120.0], "little_p_value": [0.4321, 0.0123],
+        }
+    )  # fmt: skip
     claimed = rng.uniform(-0.3, 0.3, (2, 6))
     names = ["estimate", "conf_low", "conf_high"]
     sensitivity = pd.DataFrame(claimed, columns=[*names, *(f"{n}_without" for n in names)])
@@ -252,6 +279,7 @@ def _soundness(rng: np.random.Generator) -> dict[str, pd.DataFrame]:
     return {
         "evidence": evidence, "factor_fit": fit, "loadings": loadings, "factors": factors,
         "invariance": invariance, "careless": careless, "sensitivity": sensitivity,
+        "response": response, "missing": missing,
     }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from reports.pages import Paper, Web, Word, fixed, numbers, tidy
 from reports.synthetic import UNIT_NAMES, write_build
 
 TEMPLATE = Path(__file__).parents[2] / "reports" / "article.qmd"
-FIGURES, TABLES = 6, 16
+FIGURES, TABLES = 6, 18
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +125,36 @@ def test_screening_and_sensitivity_are_the_build(study: Path, web: Web) -> None:
         for row in table(study, "sensitivity").itertuples()
     ]  # fmt: skip
     assert body(web.table("tbl-sensitivity")) == expected
+
+
+def test_response_and_missing_answers_are_the_build(study: Path, web: Web) -> None:
+    whole, *groups = body(web.table("tbl-response"))
+    first, *levels = table(study, "response").itertuples()
+    ends = f"({fixed(100 * first.conf_low, 0)} to {fixed(100 * first.conf_high, 0)}%)"
+    rate = f"{fixed(100 * first.rate, 0)}% {ends}"
+    assert whole == ["All", "", "3,400", "1,700", rate, "", "", ""]
+    assert groups == [
+        [f"By {row.label.lower()}", f"{row.groups:.0f}", "", "", ""]
+        + [f"{fixed(100 * value, 0)}%" for value in (row.lowest, row.median, row.highest)]
+        for row in levels
+    ]
+    staff, heads = body(web.table("tbl-missing"))
+    first, second = table(study, "missing").itertuples()
+    assert staff == [
+        "Employees", "1,700", "16", f"{fixed(100 * first.share_missing, 0)}%",
+        f"{first.complete:,.0f}", "41", f"{first.little_statistic:,.0f} (6,100)", "0.432",
+    ]  # fmt: skip
+    assert heads[5:] == ["fewer than 10", f"{fixed(second.little_statistic, 1)} (120)", "0.012"]
+    prose = web.prose()
+    assert "Little’s test says of managers (χ² " in prose
+    assert "Little’s test has no sign for employees (χ² " in prose
+    assert (
+        f"Employees gave no answer to {fixed(100 * first.share_missing, 0)}% of the items" in prose
+    )
+    values = json.loads((study / "build" / "values.json").read_text(encoding="utf-8"))
+    ends = span(values["r_indicator_low"], values["r_indicator_high"])
+    indicator = f"The R-indicator is {fixed(values['r_indicator'], 2)} (95% interval {ends})"
+    assert indicator in prose
 
 
 def test_background_table_is_the_build(study: Path, web: Web) -> None:
@@ -276,6 +306,12 @@ def _known(study: Path) -> set[str]:
     known |= {str(len(manifest["inputs"]))}
     known |= {fixed(n, 0) for n in table(study, "fits")["n"]}
     known |= set(numbers(" ".join(table(study, "fits")["groups"])))
+    known |= {fixed(v, 2) for v in values.values() if isinstance(v, float)}
+    for row in table(study, "missing").itertuples():
+        statistic = row.little_statistic
+        known |= {fixed(n, 0) for n in (row.n, row.complete, row.stopped, row.little_df)}
+        known |= {f"{fixed(100 * v, 0)}%" for v in (row.share_missing, row.most_missing_share)}
+        known |= {fixed(statistic, 0 if statistic >= 1000 else 1), p(row.little_p_value)}
     return known
 
 
@@ -284,9 +320,16 @@ def test_every_number_in_prose_is_in_the_build(
 ) -> None:
     """Two builds without a common estimate: what stands in one report is not in the other's."""
     citations = {"2020", "2007", "1951", "1965", "2000", "1984", "2015", "2003", "1"}
-    citations |= {"1999", "2012", "2022", "0.90"}  # the last two: a rule and who set it
-    sections = {"2", "3", "4", "5", "6"} | {f"{i}.{n}" for i in (3, 5) for n in range(1, 7)}
-    references = {str(n) for n in range(1, 18)}
+    citations |= {
+        "1988",
+        "1999",
+        "2009",
+        "2012",
+        "2022",
+        "0.90",
+    }  # the last two: a rule and who set it
+    sections = {"2", "3", "4", "5", "6"} | {f"{i}.{n}" for i in (3, 5) for n in range(1, 9)}
+    references = {str(n) for n in range(1, 20)}
     allowed = _literals() | citations | sections | references
     manifest = json.loads((study / "build" / "manifest.json").read_text(encoding="utf-8"))
     versions = set(numbers(f"{manifest['crosslevel_version']} {manifest['python']}"))

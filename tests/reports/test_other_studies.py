@@ -25,7 +25,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     study = write_build(tmp_path_factory.mktemp("plain"), simulated=False)
     for name in ("claims", "predictions", "common_source", "sensitivity"):
         edited(study, name, emptied)
-    for name in ("factor_fit", "loadings", "factors"):
+    for name in ("factor_fit", "loadings", "factors", "missing"):
         edited(study, name, lambda f: f[f["audience"] == "employee"])
     managers = ("audience", "employee")
     edited(study, "scales", lambda f: f[f[managers[0]] == managers[1]].assign(method="sum"))
@@ -42,6 +42,8 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     edited(study, "variance", lambda f: f[f["group"] != "hospital"])
     edited(study, "iccs", lambda f: f[f["group"] != "hospital"])
     edited(study, "flow", lambda f: f[f["level"] != "manager"])
+    edited(study, "response", lambda f: f[f["variable"] != "hospital"])
+    valued(study, response_attributes="")
     valued(study, hospitals_invited=None, managers_invited=0, managers_responded=0, rule="")
     sealed(study, title="Learning at work", subtitle="One survey")
     return {path.suffix: path for path in render(study, engine="embedded")}
@@ -71,7 +73,7 @@ def test_tables_and_figures_are_numbered_without_a_gap(plain: dict[str, Path]) -
     web, paper, word = (
         Web.open(plain[".html"]), Paper.open(plain[".pdf"]), Word.open(plain[".docx"])
     )  # fmt: skip
-    tables, figures = 11, 4
+    tables, figures = 13, 4
     assert len(web.tables()) == len(word.tables()) == tables
     assert paper.captions("Table") == list(range(1, tables + 1))
     assert len(web.soup.select("figure img")) == figures

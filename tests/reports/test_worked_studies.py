@@ -19,7 +19,7 @@ ANALYSIS = Path(__file__).parents[2] / "analysis"
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "figures", "tables"), [("danish-hospitals", 6, 15), ("army-companies", 4, 9)]
+    ("name", "figures", "tables"), [("danish-hospitals", 6, 17), ("army-companies", 4, 9)]
 )
 def test_study_becomes_a_report(tmp_path: Path, name: str, figures: int, tables: int) -> None:
     study = tmp_path / name

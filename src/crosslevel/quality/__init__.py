@@ -1,6 +1,7 @@
 """Were the answers honest, complete and representative."""
 
 from crosslevel.quality import survey
+from crosslevel.quality.attributes import response_rates
 from crosslevel.quality.calibrating import calibrate, poststratify, rake
 from crosslevel.quality.careless import UnavailableIndexWarning, careless
 from crosslevel.quality.cutoffs import DEFAULT_CUTOFFS, INDICES, Cutoff
@@ -48,5 +49,6 @@ __all__ = [
     "poststratify",
     "rake",
     "report",
+    "response_rates",
     "survey",
 ]

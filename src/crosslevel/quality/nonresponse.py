@@ -14,6 +14,14 @@ from crosslevel.errors import MeasurementError
 from crosslevel.frames import RESULT_COLUMNS, require_columns
 from crosslevel.multilevel.regression import regress
 from crosslevel.multilevel.regression_fit import RegressionFit
+from crosslevel.quality.attributes import (
+    Attribute,
+    attribute,
+    rates,
+    refuse_certain,
+    responses,
+    shown,
+)
 from crosslevel.quality.representativeness import (
     Partial,
     Propensities,
@@ -21,14 +29,6 @@ from crosslevel.quality.representativeness import (
     conditional,
     spread,
     unconditional,
-)
-from crosslevel.quality.response_rates import (
-    Attribute,
-    attribute,
-    rates,
-    refuse_certain,
-    responses,
-    shown,
 )
 from crosslevel.quality.response_weights import ResponseWeights, class_weights
 from crosslevel.quality.survey.sampling import positive

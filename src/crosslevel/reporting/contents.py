@@ -28,9 +28,11 @@ def contents(build: Build) -> Mapping[str, bool]:
     employee-items   items that employees answered
     manager-items    items that managers answered
     managers         managers were surveyed
+    missing          it was counted what respondents did not answer
     predictions      a claim is about a term of the main model that can be drawn as a line
     predictors       the main model has predictors
     reliability      some scale has a reliability
+    response         response rates of groups are known
     sensitivity      claims were looked at without those who answered carelessly
     shares           there are models without predictors, with shares of variance
     sources          the same predictor is compared as different people report it
@@ -52,9 +54,11 @@ def contents(build: Build) -> Mapping[str, bool]:
         "invariance": _rows(build, "invariance") > 0,
         "manager-items": "manager" in items,
         "managers": float(value_or(build, "managers_invited", 0)) > 0,
+        "missing": _rows(build, "missing") > 0,
         "predictions": _about(build.table("predictions"), main),
         "predictors": len(predictors(build, main)) > 0,
         "reliability": bool(scales["alpha"].notna().any()),
+        "response": _rows(build, "response") > 1,
         "sensitivity": _rows(build, "sensitivity") > 0,
         "shares": len(build.table("iccs")) > 0,
         "sources": len(build.table("common_source")) > 0,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from crosslevel.errors import RenderError, did_you_mean
-from crosslevel.reporting import prose, soundness
+from crosslevel.reporting import answering, prose, soundness
 from crosslevel.reporting.markdown import Block, Code, Inline, escape
 from crosslevel.reporting.models import fit_of
 from crosslevel.reporting.numbers import count, number, percent
@@ -143,6 +143,18 @@ class Report:
     def averaging(self) -> Block:
         """Return which scales may be averaged to the unit."""
         return Block(soundness.averaging(self.build))
+
+    def representative(self) -> Block:
+        """Return how alike the chance to respond was, as far as the roster can tell."""
+        return Block(answering.representative(self.build))
+
+    def complete(self) -> Block:
+        """Return how much was not answered, and where most."""
+        return Block(answering.complete(self.build))
+
+    def gaps(self) -> Block:
+        """Return what Little's test says of what was not answered."""
+        return Block(answering.gaps(self.build))
 
     def screening(self) -> Block:
         """Return who was screened for careless answers, and how many carry several flags."""

@@ -9,6 +9,7 @@ import pandas as pd
 
 from crosslevel.integration import Claim, judge
 from crosslevel.study import estimates, measures
+from crosslevel.study.answering import answering
 from crosslevel.study.build import (
     Manifest,
     describe_inputs,
@@ -64,6 +65,7 @@ def compute(
     gathered, described = prepared.gathered, prepared.described
     with notices.step(ANSWERS):
         sound = soundness(gathered, spec, lambda text: notices.add(ANSWERS, text))
+        given = answering(gathered, spec, lambda text: notices.add(ANSWERS, text))
     with notices.step(MODELS):
         fitted = estimates.fit_models(gathered.frame, spec, gathered.labels)
     for text in estimates.cautions(fitted):
@@ -89,9 +91,10 @@ def compute(
             "claims": _claims(spec, shown, fitted, gathered.labels),
             "common_source": estimates.comparison_table(fitted, spec, gathered.labels),
             **sound.tables,
+            **given.tables,
             "sensitivity": _without_careless(main, gathered, spec, sound.excluded),
         }
-        values = _values(gathered, flow, main, spec) | dict(sound.values)
+        values = _values(gathered, flow, main, spec) | dict(sound.values) | dict(given.values)
         values["units_withheld"] = flow.units_withheld
         values["categories_withheld"] = described.categories_withheld
         values["unit_effects_withheld"] = effects.withheld

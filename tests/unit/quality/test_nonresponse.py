@@ -10,8 +10,8 @@ from crosslevel import quality
 from crosslevel.errors import MeasurementError
 from crosslevel.multilevel.families import BINOMIAL
 from crosslevel.multilevel.glm import solve
+from crosslevel.quality.attributes import shown
 from crosslevel.quality.representativeness import Propensities, spread
-from crosslevel.quality.response_rates import shown
 
 
 def _staff(seed: int, n: int, *, effect: float) -> pd.DataFrame:

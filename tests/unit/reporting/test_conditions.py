@@ -168,6 +168,8 @@ def test_plain_quarto_shows_every_part_of_the_article(tmp_path: Path) -> None:
         ("items", {"employee-items", "manager-items"}),
         ("descriptives", {"background"}),
         ("coefficients", {"predictors", "uses"}),
+        ("response", {"response"}),
+        ("missing", {"missing"}),
     ],
 )
 def test_an_empty_table_is_nothing_to_show(tmp_path: Path, table: str, names: set[str]) -> None:

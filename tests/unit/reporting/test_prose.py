@@ -284,3 +284,41 @@ def test_reliability_table_shows_how_many_are_behind_alpha(study: Path) -> None:
     rows = [row.texts[5] for row in table.rows if not row.section]
     assert rows == [f"{n:,}" for n in range(1201, 1201 + len(rows))]
     assert "every item answered (complete)" in table.note
+
+
+def test_nothing_is_said_of_response_where_no_group_is_known(study: Path) -> None:
+    valued(study, response_attributes="")
+    assert report(study).representative() == ""
+
+
+def test_a_bias_too_small_to_show_is_not_nought(study: Path) -> None:
+    """A largest bias of 0.001 was once "at most 0.00"."""
+    valued(study, largest_bias=0.001)
+    assert "would be off by less than 0.01 standard deviations." in report(study).representative()
+    valued(study, largest_bias=0.126)
+    assert "would be off by at most 0.13 standard deviations." in report(study).representative()
+
+
+def test_answers_that_are_all_there_are_said_to_be(study: Path) -> None:
+    edited(study, "missing", lambda f: f.assign(share_missing=[0.0, 0.1]))
+    text = report(study).complete()
+    assert text.startswith(
+        "Employees answered every item. Managers gave no answer to 10% of the items;"
+    )
+
+
+def test_few_people_are_not_counted_in_prose(study: Path) -> None:
+    edited(study, "missing", lambda f: f.assign(complete=float("nan"), stopped=float("nan")))
+    text = report(study).complete()
+    assert "answered every item" not in text
+    assert "stopped" not in text
+
+
+def test_littles_test_says_no_more_than_it_can(study: Path) -> None:
+    both = report(study).gaps()
+    assert "differ in what they did answer: leaving incomplete answers out is not harmless" in both
+    assert "which does not show that gaps are random" in both
+    edited(study, "missing", lambda f: f.assign(little_p_value=[0.2, 0.3]))
+    assert "not harmless" not in report(study).gaps()
+    edited(study, "missing", lambda f: f.assign(little_p_value=float("nan")))
+    assert report(study).gaps() == ""

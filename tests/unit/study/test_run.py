@@ -47,6 +47,10 @@ COLUMNS = {
     "invariance": "variable variable_label scale label step groups n chisq df p_value cfi rmsea "
     "srmr cfi_change rmsea_change srmr_change holds verdict",
     "careless": "index rule source flagged share",
+    "response": "variable label groups invited responded rate conf_low conf_high lowest "
+    "median highest",
+    "missing": "instrument audience n n_items share_missing complete stopped most_missing "
+    "most_missing_text most_missing_share little_statistic little_df little_p_value",
     "sensitivity": "term label estimate conf_low conf_high estimate_without conf_low_without "
     "conf_high_without",
 }

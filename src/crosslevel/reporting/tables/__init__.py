@@ -41,6 +41,14 @@ class Tables:
         """Which parts of a scale are equal across groups, and whether means may be compared."""
         return soundness.invariance(self.build)
 
+    def response(self) -> Table:
+        """How many of the employees invited responded, over all and between groups."""
+        return soundness.response(self.build)
+
+    def missing(self) -> Table:
+        """How much each questionnaire's respondents did not answer."""
+        return soundness.missing(self.build)
+
     def careless(self) -> Table:
         """Indices of careless responding with their rules and how many they flag."""
         return soundness.careless(self.build)

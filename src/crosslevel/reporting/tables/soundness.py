@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from crosslevel.reporting.answering import chi_square
 from crosslevel.reporting.markdown import Cells, Table, section
 from crosslevel.reporting.numbers import MINUS, count, interval, number, p_value, percent
 from crosslevel.reporting.wording import LEVELS
@@ -76,6 +77,74 @@ def _invariance_cells(own: pd.DataFrame) -> Cells:
     upto = steps["holds"].reindex(["configural", "metric", "scalar"])
     cells.append("yes" if (upto == "yes").all() else "no")
     return Cells(tuple(cells))
+
+
+def response(build: Build) -> Table:
+    """Response rates of employees over all, and how far they reach between groups."""
+    rows = []
+    for _, row in build.table("response").iterrows():
+        cells: tuple[str, ...]
+        if row["variable"] == "(all)":
+            ends = f"({percent(row['conf_low']).rstrip('%')} to {percent(row['conf_high'])})"
+            rate = f"{percent(row['rate'])} {ends}"
+            cells = ("All", "", count(row["invited"]), count(row["responded"]), rate, "", "", "")
+        else:
+            reach = (percent(row[name]) for name in ("lowest", "median", "highest"))
+            name = f"By {str(row['label']).lower()}"
+            cells = (name, count(row["groups"]), "", "", "", *reach)
+        rows.append(Cells(cells))
+    header = (
+        "Employees", "Groups", "Invited", "Responded", "Response rate", "Lowest", "Median",
+        "Highest",
+    )  # fmt: skip
+    note = (
+        f"Wilson's {100 * build.manifest.conf_level:g}% interval in brackets. Lowest, median, "
+        "highest: rate among the groups, which are not named; those of fewer than "
+        f"{count(build.manifest.disclosure_minimum)} people are left out."
+    )
+    widths = (18, 10, 10, 13, 21, 10, 10, 10)
+    return Table(header, tuple(rows), align="lrrrrrrr", widths=widths, note=note)
+
+
+def missing(build: Build) -> Table:
+    """One row per questionnaire: what was not answered, and Little's test."""
+    few = f"fewer than {count(build.manifest.disclosure_minimum)}"
+    rows = []
+    for _, row in build.table("missing").iterrows():
+        tested = pd.notna(row["little_p_value"])
+        test = f"{chi_square(row['little_statistic'])} ({count(row['little_df'])})"
+        rows.append(
+            Cells(
+                (
+                    LEVELS[str(row["audience"])],
+                    count(row["n"]),
+                    count(row["n_items"]),
+                    percent(row["share_missing"]),
+                    few if pd.isna(row["complete"]) else count(row["complete"]),
+                    few if pd.isna(row["stopped"]) else count(row["stopped"]),
+                    test if tested else "",
+                    p_value(row["little_p_value"]) if tested else "",
+                )
+            )
+        )
+    header = (
+        "",
+        "n",
+        "Items",
+        "No answer",
+        "Answered all",
+        "Stopped early",
+        "Little's χ² (df)",
+        "p",
+    )
+    note = (
+        "No answer: share of all items put to people that were left empty, or answered with an "
+        "option outside the scale, such as that one does not know. Stopped early: answered nothing "
+        "after some item. Little's test asks whether people with different gaps differ in what "
+        "they did answer."
+    )
+    widths = (18, 9, 9, 12, 13, 13, 20, 8)
+    return Table(header, tuple(rows), align="lrrrrrrr", widths=widths, note=note)
 
 
 def careless(build: Build) -> Table:

@@ -51,6 +51,15 @@ def responses(roster: pd.DataFrame, name: str) -> Rows:
     MeasurementError
         When the column is missing or holds something else, or everybody or nobody responded.
     """
+    made = _said(roster, name)
+    if made.all() or not made.any():
+        who = "Everybody" if made.all() else "Nobody"
+        raise MeasurementError(f"{who} of {len(made)} responded; there is nothing to compare.")
+    return made
+
+
+def _said(roster: pd.DataFrame, name: str) -> Rows:
+    """Return who responded; refuse a column that does not say so of everybody."""
     require_columns(roster, [name], error=MeasurementError)
     if not len(roster):
         raise MeasurementError("The roster is empty: nobody was invited.")
@@ -61,11 +70,7 @@ def responses(roster: pd.DataFrame, name: str) -> Rows:
             f"'{name}' must say of everybody whether they responded, true or false (1 or 0); "
             f"{len(odd)} row(s) do not, such as {odd.iloc[0]!r}."
         )
-    made = column.astype(bool).to_numpy()
-    if made.all() or not made.any():
-        who = "Everybody" if made.all() else "Nobody"
-        raise MeasurementError(f"{who} of {len(made)} responded; there is nothing to compare.")
-    return np.asarray(made)
+    return np.asarray(column.astype(bool).to_numpy())
 
 
 def rates(responded: Rows, attributes: Sequence[Attribute], *, conf_level: float) -> pd.DataFrame:
@@ -103,6 +108,61 @@ def shown(table: pd.DataFrame, minimum: int) -> Rows:
                 break
             hidden[k] = True
     return np.asarray(~hidden)
+
+
+def response_rates(
+    roster: pd.DataFrame,
+    *,
+    responded: str,
+    by: Sequence[str],
+    minimum: int = 5,
+    conf_level: float = 0.95,
+) -> pd.DataFrame:
+    """Return response rates over all and by attribute, without groups too small to be shown.
+
+    Use it where a rate is all that is wanted; `nonresponse` also says what the differences between
+    groups can do to a result, and needs groups in which some did and some did not respond.
+
+    Parameters
+    ----------
+    roster
+        One row per person invited.
+    responded
+        Column that says who responded: true or false, or 1 and 0.
+    by
+        Attributes, such as hospital and profession; none for the overall rate alone.
+    minimum
+        People a row that is shown must rest on; smaller groups are hidden, with others where their
+        difference from the total would show them.
+    conf_level
+        Level of the intervals.
+
+    Returns
+    -------
+    DataFrame
+        variable, level, invited, responded, rate, conf_low, conf_high; first the row "(all)".
+
+    Raises
+    ------
+    MeasurementError
+        For missing columns or a `responded` that does not say it of everybody.
+
+    Notes
+    -----
+    Wilson's interval, as if the invited were a sample of such people. Source: Wilson (1927).
+
+    Examples
+    --------
+    >>> staff = pd.DataFrame({"role": ["nurse"] * 60 + ["doctor"] * 40})
+    >>> staff["answered"] = [True] * 45 + [False] * 15 + [True] * 40
+    >>> response_rates(staff, responded="answered", by=["role"])["rate"].tolist()
+    [0.85, 1.0, 0.75]
+    """
+    require_columns(roster, by, error=MeasurementError)
+    there = _said(roster, responded)
+    known = [attribute(roster, name) for name in by]
+    table = rates(there, known, conf_level=conf_level)
+    return table[shown(table, minimum)].reset_index(drop=True)
 
 
 def refuse_certain(responded: Rows, attributes: Sequence[Attribute]) -> None:
