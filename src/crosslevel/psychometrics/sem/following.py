@@ -11,8 +11,9 @@ from scipy import stats
 
 from crosslevel.errors import MeasurementError
 from crosslevel.psychometrics.sem.extending import absent, gains, releases
+from crosslevel.psychometrics.sem.matrices import Block
 from crosslevel.psychometrics.sem.maximum import Maximum
-from crosslevel.psychometrics.sem.normal import residuals
+from crosslevel.psychometrics.sem.normal import Seen, residuals
 
 if TYPE_CHECKING:
     from crosslevel.psychometrics.sem.result import SemFit
@@ -28,9 +29,14 @@ def modification_table(model: Maximum) -> pd.DataFrame:
     for row, chisq, epc in zip(extra, fall, change, strict=True):
         block = model.blocks[row.block]
         sd = np.sqrt(np.maximum(np.diag(block.spread(model.theta)), 1e-300))
-        own = np.sqrt(np.maximum(np.diag(block.matrices(model.theta)[1]), 1e-300))
-        left, right = block.names.index(row.lhs), block.names.index(row.rhs)
-        scaled = epc * sd[left] / sd[right] if row.op == "=~" else epc / (own[left] * own[right])
+        own = np.diag(block.matrices(model.theta)[1])
+        own = np.sqrt(np.where(own > 0, own, np.nan))
+        left, right = (block.names.index(name) for name in (row.lhs, row.rhs or row.lhs))
+        factors = {
+            "=~": sd[left] / sd[right], "~": sd[right] / sd[left], "~1": 1 / sd[left],
+            "~~": 1 / (own[left] * own[right]),
+        }  # fmt: skip
+        scaled = epc * factors[row.op]
         rows.append(
             {
                 "lhs": row.lhs, "op": row.op, "rhs": row.rhs,
@@ -45,12 +51,11 @@ def modification_table(model: Maximum) -> pd.DataFrame:
 
 def equality_table(model: Maximum) -> pd.DataFrame:
     """Return one row per parameter held equal across groups, and one for all together."""
-    seen_free: set[int] = set()
-    rows = []
+    first: dict[int, int] = {}
     for i, row in enumerate(model.table.rows):
-        if row.free >= 0 and row.free in seen_free:
-            rows.append(i)
-        seen_free.add(row.free)
+        first.setdefault(row.free, i)
+    shared = [(first[r.free], i) for i, r in enumerate(model.table.rows) if r.free >= 0]
+    rows = [i for start, i in sorted(shared) if i != start]
     columns = ["term", "sample", "statistic", "df", "p_value"]
     if not rows:
         return pd.DataFrame(columns=columns)
@@ -80,16 +85,14 @@ def scores(model: Maximum, *, method: str, index: pd.Index) -> pd.DataFrame:
     for number, (block, sample) in enumerate(zip(model.blocks, model.samples, strict=True)):
         p = len(block.observed)
         spread = block.spread(model.theta)
-        a, s, m = block.matrices(model.theta)
-        centre = (np.linalg.inv(np.eye(len(a)) - a) @ m)[p:] if not len(block.mean) else 0.0
+        centre = _centre(block, model.theta)
         own = np.full((sample.n, len(names)), np.nan)
         for part in model.seen[number]:
             d = residuals(sample, model.moments[number], part)
-            o = part.pattern.seen
             if method == "regression":
                 weights = spread[p:, :p] @ part.precision
             else:
-                weights = _bartlett(a, s, spread, (p, o))
+                weights = _bartlett(_measuring(model, number), part)[: len(names)]
             own[part.pattern.rows] = centre + d @ weights.T
         done.iloc[sample.rows] = own
     return done
@@ -136,13 +139,33 @@ def compare_fits(larger: SemFit, smaller: SemFit) -> pd.DataFrame:
     )
 
 
-def _bartlett(a: Floats, s: Floats, spread: Floats, at: tuple[int, npt.NDArray[np.intp]]) -> Floats:
-    """Weights of Bartlett's scores for the variables answered, zero for the others."""
-    p, o = at
+def _centre(block: Block, theta: Floats) -> Floats:
+    """Means of the factors; what is observed has its own mean where the model has none."""
+    a, _, m = block.matrices(theta)
+    p = len(block.observed)
     total = np.linalg.inv(np.eye(len(a)) - a)
-    loadings = total[:p, p:][o] @ np.linalg.inv(total[p:, p:])
-    theta = s[np.ix_(o, o)]
-    inner = np.linalg.solve(theta, loadings)
-    weights = np.zeros((len(spread) - p, p))
-    weights[:, o] = np.linalg.solve(loadings.T @ inner, inner.T)
+    inner = np.linalg.inv(np.eye(len(a) - p) - a[p:, p:])
+    means: Floats = inner @ a[p:, :p] @ block.mean if len(block.mean) else (total @ m)[p:]
+    return means
+
+
+def _measuring(model: Maximum, number: int) -> Floats:
+    """Effects on observed variables of latent ones, then of those nothing leads to, (p, m + q).
+
+    Effects by way of a latent variable do not count: it is known where scores are sought.
+    """
+    block = model.blocks[number]
+    p = len(block.observed)
+    a = block.matrices(model.theta)[0][:p]
+    within = np.linalg.inv(np.eye(p) - a[:, :p])
+    return np.hstack([within @ a[:, p:], within[:, ~a.any(axis=1)]])
+
+
+def _bartlett(loadings: Floats, part: Seen) -> Floats:
+    """Weights of Bartlett's scores; nan for factors none of whose own items was answered."""
+    measured = (loadings[part.pattern.seen] != 0).any(axis=0)
+    own = loadings[:, measured]
+    weighted = own.T @ part.precision
+    weights = np.full(loadings.T.shape, np.nan)
+    weights[measured] = np.linalg.pinv(weighted @ own, hermitian=True) @ weighted
     return weights

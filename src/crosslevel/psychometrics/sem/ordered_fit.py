@@ -11,6 +11,7 @@ import pandas as pd
 from crosslevel.errors import MeasurementError
 from crosslevel.psychometrics.sem.ordered_comparing import difference
 from crosslevel.psychometrics.sem.result import SemFit, with_tests
+from crosslevel.psychometrics.sem.standardise import defined
 from crosslevel.psychometrics.sem.testing import Statistic
 from crosslevel.psychometrics.sem.weighted import Group
 
@@ -41,7 +42,7 @@ class OrderedFit(SemFit):
         estimates = self.estimates(at.theta)
         free = np.array([row.free for row in at.table.rows], dtype=np.intp)
         errors = np.where(free >= 0, np.sqrt(np.maximum(np.diag(self.covariance), 0.0))[free], 0.0)
-        slopes = np.empty((len(free), len(at.theta)))
+        slopes = np.empty((len(free) + len(at.table.definitions), len(at.theta)))
         for k in range(len(at.theta)):
             step = np.zeros(len(at.theta))
             step[k] = _STEP * max(1.0, abs(at.theta[k]))
@@ -60,6 +61,20 @@ class OrderedFit(SemFit):
             }
             for row in at.table.rows
         ]
+        rows += [
+            {
+                "lhs": one.name,
+                "op": ":=",
+                "rhs": one.expression,
+                "sample": "",
+                "term": f"{one.name} := {one.expression}",
+                "label": "",
+            }
+            for one in at.table.definitions
+        ]
+        more = defined(at.table.definitions, at.table, estimates, self.covariance)
+        estimates = np.append(estimates, [value for value, _ in more])
+        errors = np.append(errors, [error for _, error in more])
         frame = pd.DataFrame(rows).assign(group="")
         standard = (self._standardised(at.theta), spread)
         return with_tests(frame, (estimates, errors), standard, conf_level)
@@ -129,7 +144,7 @@ class OrderedFit(SemFit):
         return values
 
     def _standardised(self, theta: Floats) -> Floats:
-        """Row by row, with the variables behind the items, and the factors, of variance one."""
+        """Row by row, then what is defined: items, as variables, and factors have variance one."""
         values = self.estimates(theta)
         done = np.empty(len(values))
         for number, part in enumerate(self.parts):
@@ -138,15 +153,17 @@ class OrderedFit(SemFit):
             total[:p] = 1 / part.scale.at(theta)[1]
             sd = dict(zip(part.block.names, total, strict=True))
             rows = [i for i, row in enumerate(self.maximum.table.rows) if row.block == number]
-            table = [self.maximum.table.rows[i] for i in rows]
+            part_rows = [self.maximum.table.rows[i] for i in rows]
             own = {
                 row.lhs: float(np.sqrt(max(values[i], 1e-300)))
-                for i, row in zip(rows, table, strict=True)
+                for i, row in zip(rows, part_rows, strict=True)
                 if row.op == "~~" and row.lhs == row.rhs
             }
-            for i, row in zip(rows, table, strict=True):
+            for i, row in zip(rows, part_rows, strict=True):
                 done[i] = values[i] * _factor(row.lhs, row.op, row.rhs, (sd, own))
-        return done
+        table, none = self.maximum.table, np.zeros((len(theta), len(theta)))
+        more = defined(table.definitions, table, done, none)
+        return np.append(done, [value for value, _ in more])
 
 
 def _factor(

@@ -90,11 +90,12 @@ def samples(
     group: str | None = None,
     cluster: str | None = None,
     missing: str = "drop",
+    needed: Sequence[str] = (),
 ) -> tuple[Sample, ...]:
     """Return the answers of each group, in the order groups appear in.
 
     Rows without a group or cluster are left out, and with `missing="drop"` so are rows with an
-    unanswered variable; with `"fiml"`, those without any answer.
+    unanswered variable; with `"fiml"`, those without any answer, or without one of `needed`.
 
     Raises
     ------
@@ -105,7 +106,9 @@ def samples(
     _check_columns(data, [*names, *(c for c in (group, cluster) if c)])
     values = data[list(names)].to_numpy(dtype=np.float64, na_value=np.nan)
     answered = np.isfinite(values)
+    always = [name in needed for name in names]
     kept = answered.all(axis=1) if missing == "drop" else answered.any(axis=1)
+    kept &= answered[:, always].all(axis=1)
     for column in (group, cluster):
         if column:
             kept &= data[column].notna().to_numpy()
