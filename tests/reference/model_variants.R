@@ -61,6 +61,12 @@ entries <- list(
   entry("fiml_given_ml", "the same, normal theory", "N =~ N1 + N2 + N3 + N4 + N5\nN ~ education + age", bfi, "bfi", "none",
         c(), missing = "ml"),
   entry("fiml_path", "missing values in a path model", "E1 ~ a*A1 + C1\nN1 ~ b*E1 + A1\nab := a*b", bfi, "bfi", "none", c(), missing = "ml"),
+  entry("fiml_given_groups", "the same in groups, the first of which begins with a row that is left out",
+        "N =~ N1 + N2 + N3 + N4 + N5\nN ~ education", bfi, "bfi", "none", "tests", missing = "ml", estimator = "MLR",
+        group = "gender", group.equal = c("loadings", "intercepts")),
+  entry("defined_functions", "defined quantities with functions",
+        "x9 ~ a*x7\nx8 ~ b*x9 + c*x7 + x1\nab := a*b\nshare := ab/(ab + c)\nlogged := log(b^2)\nroot := sqrt(a) - exp(-b)",
+        hs, H, "none", c()),
   entry("ordered_mediation", "mediation among factors of ordered items",
         "E =~ E1+E2+E3+E4+E5\nN =~ N1+N2+N3+N4+N5\nO =~ O1+O2+O3+O4+O5\nN ~ a*E\nO ~ b*N + c*E\nab := a*b\ntotal := c + ab",
         bfi, "bfi", "complete cases", c(), estimator = "WLSMV", ordered = TRUE)

@@ -52,8 +52,9 @@ def cfa(
     Parameters
     ----------
     model
-        lavaan's notation: `f =~ a + b + c`, `y ~ x`, `a ~~ b`, `y ~ 1`, `ab := a * b`, modifiers
-        `0.5*x`, `NA*x`, `label*x`, `c(a, b)*x` per group, `start(0.5)*x`.
+        lavaan's notation: `f =~ a + b + c`, `y ~ x`, `a ~~ b`, `y ~ 1`, `ab := a * b` (also with
+        exp, log, sqrt, abs), modifiers `0.5*x`, `NA*x`, `label*x`, `c(a, b)*x` per group,
+        `start(0.5)*x`.
     data
         (n_persons, n_columns) with a column per observed variable; nan = not answered. Always
         answers, never a correlation matrix.

@@ -36,6 +36,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "fiml_given": {"missing": "fiml", "estimator": "mlr"},
     "fiml_given_ml": {"missing": "fiml"},
     "fiml_path": {"missing": "fiml"},
+    "fiml_given_groups": {
+        "missing": "fiml", "estimator": "mlr", "group": "gender", "equal": SCALAR,
+    },
+    "defined_functions": {},
     "ordered_mediation": {"estimator": "wlsmv"},
 }  # fmt: skip
 
@@ -73,7 +77,8 @@ def test_equals_lavaan(name: str) -> None:
     "predicted_item" was not identified (32 degrees of freedom for 33); "causes_free" had 33 for 36;
     "equal_means" and "equal_variances_std_lv" kept 60, as if these were not equal, for 63;
     "fiml_path" used 2800 rows, 36 of them without a given predictor; robust RMSEA of "fiml_given"
-    was 0.0995 for 0.1003; "x7 ~~ x8" in "observed_outcomes" had an index of 39.8 for 36.0.
+    was 0.0995 for 0.1003; "fiml_given_groups" began with the other group;
+    "x7 ~~ x8" in "observed_outcomes" had an index of 39.8 for 36.0.
     """
     entry = entries("model_variants")[name]
     fit = cfa(entry.values["model"], data(entry.dataset), **OPTIONS[name])
