@@ -69,7 +69,15 @@ entries <- list(
         hs, H, "none", c()),
   entry("ordered_mediation", "mediation among factors of ordered items",
         "E =~ E1+E2+E3+E4+E5\nN =~ N1+N2+N3+N4+N5\nO =~ O1+O2+O3+O4+O5\nN ~ a*E\nO ~ b*N + c*E\nab := a*b\ntotal := c + ab",
-        bfi, "bfi", "complete cases", c(), estimator = "WLSMV", ordered = TRUE)
+        bfi, "bfi", "complete cases", "changes", estimator = "WLSMV", ordered = TRUE),
+  entry("ordered_factors", "two factors of ordered items", "E =~ E1+E2+E3+E4+E5\nN =~ N1+N2+N3+N4+N5", bfi, "bfi",
+        "complete cases", "changes", estimator = "WLSMV", ordered = TRUE, std.lv = TRUE),
+  entry("ordered_groups", "ordered items in two groups, equal thresholds and loadings", "N =~ N1+N2+N3+N4+N5", bfi, "bfi",
+        "complete cases", "tests", estimator = "WLSMV", ordered = TRUE, group = "gender",
+        group.equal = c("thresholds", "loadings")),
+  entry("ordered_equal_means", "the same with equal means of factors", "N =~ N1+N2+N3+N4+N5", bfi, "bfi",
+        "complete cases", "tests", estimator = "WLSMV", ordered = TRUE, group = "gender",
+        group.equal = c("thresholds", "loadings", "means"))
 )
 tolerance <- list(est = list(rtol = 1e-4, atol = 1e-5), se = list(rtol = 1e-3),
   fit = list(chisq = list(rtol = 1e-4, atol = 1e-3), cfi = list(atol = 1e-5), tli = list(atol = 1e-5), rmsea = list(atol = 1e-5),

@@ -41,6 +41,13 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
     "defined_functions": {},
     "ordered_mediation": {"estimator": "wlsmv"},
+    "ordered_factors": {"estimator": "wlsmv", "std_lv": True},
+    "ordered_groups": {
+        "estimator": "wlsmv", "group": "gender", "equal": ["thresholds", "loadings"],
+    },
+    "ordered_equal_means": {
+        "estimator": "wlsmv", "group": "gender", "equal": ["thresholds", "loadings", "means"],
+    },
 }  # fmt: skip
 
 
@@ -72,7 +79,7 @@ def _same_changes(fit: SemFit, reference: dict[str, list[Any]], rtol: float) -> 
 
 @pytest.mark.parametrize("name", list(OPTIONS))
 def test_equals_lavaan(name: str) -> None:
-    """What used to differ, beside refusals of Bartlett scores and of `:=` of ordered items.
+    """What used to differ, beside Bartlett scores and questions to ordered items that were refused.
 
     "predicted_item" was not identified (32 degrees of freedom for 33); "causes_free" had 33 for 36;
     "equal_means" and "equal_variances_std_lv" kept 60, as if these were not equal, for 63;

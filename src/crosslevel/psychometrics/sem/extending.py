@@ -7,7 +7,7 @@ Source: Sorbom (1989), Psychometrika 54, eq. 9 and 12.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -21,15 +21,16 @@ from crosslevel.psychometrics.sem.roles import Roles
 from crosslevel.psychometrics.sem.table import Parameter, Table
 
 Floats = npt.NDArray[np.float64]
+Derive = Callable[[Maximum, Table, Floats], tuple[Floats, Floats]]
 
 
-def gains(model: Maximum, extra: Sequence[Parameter]) -> tuple[Floats, Floats]:
+def gains(model: Maximum, extra: Sequence[Parameter], derive: Derive) -> tuple[Floats, Floats]:
     """Return the fall of chi-square and the expected change of each further parameter, (t,) each.
 
     `extra` holds parameters that are fixed: at the value their row has in the model, or at nought.
     """
     table, theta = _with_extra(model, extra)
-    s, expected = _derivatives(model, table, theta)
+    s, expected = derive(model, table, theta)
     k = model.table.n_free
     inner = np.linalg.pinv(expected[:k, :k], hermitian=True)
     cross = expected[:k, k:]
@@ -41,7 +42,7 @@ def gains(model: Maximum, extra: Sequence[Parameter]) -> tuple[Floats, Floats]:
     return fall, change
 
 
-def releases(model: Maximum, rows: Sequence[int]) -> tuple[Floats, float]:
+def releases(model: Maximum, rows: Sequence[int], derive: Derive) -> tuple[Floats, float]:
     """Return the fall of chi-square when each row ceases to equal its like, and when all do.
 
     `rows` holds positions in the table: rows of later groups that share a free parameter.
@@ -53,7 +54,7 @@ def releases(model: Maximum, rows: Sequence[int]) -> tuple[Floats, float]:
         replace(row, free=apart.get(i, row.free)) for i, row in enumerate(model.table.rows)
     )
     table = replace(model.table, rows=separate)
-    s, expected = _derivatives(model, table, np.array(theta))
+    s, expected = derive(model, table, np.array(theta))
     # moving the shared parameter moves every row that holds it
     turn = np.eye(len(theta))
     for i in rows:
@@ -116,7 +117,7 @@ def _with_extra(model: Maximum, extra: Sequence[Parameter]) -> tuple[Table, Floa
     return replace(model.table, rows=tuple(rows)), np.array(start)
 
 
-def _derivatives(model: Maximum, table: Table, theta: Floats) -> tuple[Floats, Floats]:
+def derivatives(model: Maximum, table: Table, theta: Floats) -> tuple[Floats, Floats]:
     """Return gradient and expected information of another table at the same moments."""
     known = {(row.block, row.key): v for row, v in zip(model.table.rows, model.values, strict=True)}
     values = [known.get((row.block, row.key), row.value) for row in table.rows]

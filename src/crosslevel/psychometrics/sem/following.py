@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,10 +11,11 @@ import pandas as pd
 from scipy import stats
 
 from crosslevel.errors import MeasurementError
-from crosslevel.psychometrics.sem.extending import absent, gains, releases
+from crosslevel.psychometrics.sem.extending import Derive, derivatives, gains, releases
 from crosslevel.psychometrics.sem.matrices import Block
 from crosslevel.psychometrics.sem.maximum import Maximum
 from crosslevel.psychometrics.sem.normal import Seen, residuals
+from crosslevel.psychometrics.sem.table import Parameter
 
 if TYPE_CHECKING:
     from crosslevel.psychometrics.sem.result import SemFit
@@ -21,16 +23,31 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 
 
-def modification_table(model: Maximum) -> pd.DataFrame:
-    """Return one row per parameter the model does not have, largest gain first."""
-    extra = absent(model)
-    fall, change = gains(model, extra)
+def deviations(model: Maximum) -> list[tuple[Floats, Floats]]:
+    """Return, for each group, standard deviations of all variables and of their residuals."""
+    found = []
+    for block in model.blocks:
+        own = np.diag(block.matrices(model.theta)[1])
+        sd: Floats = np.sqrt(np.maximum(np.diag(block.spread(model.theta)), 1e-300))
+        found.append((sd, np.sqrt(np.where(own > 0, own, np.nan))))
+    return found
+
+
+def modification_table(
+    model: Maximum,
+    extra: Sequence[Parameter],
+    spreads: Sequence[tuple[Floats, Floats]],
+    *,
+    derive: Derive = derivatives,
+) -> pd.DataFrame:
+    """Return one row per parameter of `extra`, which the model does not have, largest gain first.
+
+    `spreads` holds standard deviations of the variables of each group, and of their residuals.
+    """
+    fall, change = gains(model, extra, derive)
     rows = []
     for row, chisq, epc in zip(extra, fall, change, strict=True):
-        block = model.blocks[row.block]
-        sd = np.sqrt(np.maximum(np.diag(block.spread(model.theta)), 1e-300))
-        own = np.diag(block.matrices(model.theta)[1])
-        own = np.sqrt(np.where(own > 0, own, np.nan))
+        block, (sd, own) = model.blocks[row.block], spreads[row.block]
         left, right = (block.names.index(name) for name in (row.lhs, row.rhs or row.lhs))
         factors = {
             "=~": sd[left] / sd[right], "~": sd[right] / sd[left], "~1": 1 / sd[left],
@@ -49,7 +66,7 @@ def modification_table(model: Maximum) -> pd.DataFrame:
     return frame.sort_values("statistic", ascending=False, ignore_index=True)
 
 
-def equality_table(model: Maximum) -> pd.DataFrame:
+def equality_table(model: Maximum, *, derive: Derive = derivatives) -> pd.DataFrame:
     """Return one row per parameter held equal across groups, and one for all together."""
     first: dict[int, int] = {}
     for i, row in enumerate(model.table.rows):
@@ -59,7 +76,7 @@ def equality_table(model: Maximum) -> pd.DataFrame:
     columns = ["term", "sample", "statistic", "df", "p_value"]
     if not rows:
         return pd.DataFrame(columns=columns)
-    single, together = releases(model, rows)
+    single, together = releases(model, rows, derive)
     table = [
         {
             "term": model.table.rows[i].name,

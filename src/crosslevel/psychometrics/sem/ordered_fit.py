@@ -9,7 +9,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from crosslevel.errors import MeasurementError
+from crosslevel.psychometrics.sem.following import (
+    deviations,
+    equality_table,
+    modification_table,
+)
 from crosslevel.psychometrics.sem.ordered_comparing import difference
+from crosslevel.psychometrics.sem.ordered_extending import absent_of_ordered, deriving
 from crosslevel.psychometrics.sem.result import SemFit, with_tests
 from crosslevel.psychometrics.sem.standardise import defined
 from crosslevel.psychometrics.sem.testing import Statistic
@@ -17,7 +23,6 @@ from crosslevel.psychometrics.sem.weighted import Group
 
 Floats = npt.NDArray[np.float64]
 _STEP = 1e-6
-_NOT_YET = "is not defined for least squares on ordered items. Fit with 'mlr' to see it."
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -120,16 +125,33 @@ class OrderedFit(SemFit):
         return self.parts, self.maximum.theta, self.test
 
     def modification_indices(self) -> pd.DataFrame:
-        """Refuse: not defined here."""
-        raise MeasurementError(f"A modification index {_NOT_YET}")
+        """Return what each loading, covariance and regression the model lacks would bring.
+
+        As `SemFit.modification_indices`; the fall is that of the plain statistic, not scaled.
+        """
+        at = self.maximum
+        spreads: list[tuple[Floats, Floats]] = []
+        for part, block in zip(self.parts, at.blocks, strict=True):
+            p = len(block.observed)
+            sd, own = deviations(at)[len(spreads)]
+            explained = np.diag(block.moments(at.theta).sigma)
+            left = 1 / part.scale.at(at.theta)[1] ** 2
+            sd[:p] = np.sqrt(left)
+            own[:p] = np.sqrt(np.where(left > explained, left - explained, np.nan))
+            spreads.append((sd, own))
+        extra = absent_of_ordered(at)
+        return modification_table(at, extra, spreads, derive=deriving(self.parts))
 
     def score_tests(self) -> pd.DataFrame:
-        """Refuse: not defined here."""
-        raise MeasurementError(f"A score test {_NOT_YET}")
+        """Return, for parameters held equal, the fall of the plain statistic if set free."""
+        return equality_table(self.maximum, derive=deriving(self.parts))
 
     def factor_scores(self, *, method: str = "regression") -> pd.DataFrame:
         """Refuse: not defined here."""
-        raise MeasurementError(f"A factor score ({method}) {_NOT_YET}")
+        raise MeasurementError(
+            f"A factor score ({method}) is not defined for least squares on ordered items. Fit "
+            "with 'mlr' to see it."
+        )
 
     def estimates(self, theta: Floats) -> Floats:
         """Row by row, every parameter; residual variances are what is left."""

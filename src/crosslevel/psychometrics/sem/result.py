@@ -11,8 +11,10 @@ import pandas as pd
 from scipy import stats
 
 from crosslevel.frames import RESULT_COLUMNS
+from crosslevel.psychometrics.sem.extending import absent
 from crosslevel.psychometrics.sem.following import (
     compare_fits,
+    deviations,
     equality_table,
     modification_table,
     scores,
@@ -154,7 +156,8 @@ class SemFit:
         `change` of the parameter, and that standardised. A list to think about, not to work off: a
         model changed until it fits has lost its test.
         """
-        return modification_table(self.maximum)
+        extra = absent(self.maximum)
+        return modification_table(self.maximum, extra, deviations(self.maximum))
 
     def score_tests(self) -> pd.DataFrame:
         """Return, for parameters held equal, the fall of chi-square if each were set free."""
