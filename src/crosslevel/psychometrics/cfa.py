@@ -55,8 +55,9 @@ def cfa(
     Parameters
     ----------
     model
-        lavaan's notation: `f =~ a + b + c`, `y ~ x`, `a ~~ b`, `y ~ 1`, `ab := a * b`, modifiers
-        `0.5*x`, `NA*x`, `label*x`, `c(a, b)*x` per group, `start(0.5)*x`.
+        lavaan's notation: `f =~ a + b + c`, `y ~ x`, `a ~~ b`, `y ~ 1`, `ab := a * b` (also with
+        exp, log, sqrt, abs), modifiers `0.5*x`, `NA*x`, `label*x`, `c(a, b)*x` per group,
+        `start(0.5)*x`.
     data
         (n_persons, n_columns) with a column per observed variable; nan = not answered. Always
         answers, never a correlation matrix.
@@ -76,7 +77,8 @@ def cfa(
     release
         Parameters that are not, written as in a model: "x3 ~ 1", "f =~ x2".
     missing
-        "drop" leaves out rows with an unanswered variable; "fiml" uses what was answered.
+        "drop" leaves out rows with an unanswered variable; "fiml" uses what was answered, of rows
+        that have every predictor taken as given.
     cluster
         Column of units; standard errors and test then allow for answers alike within units.
     std_lv
@@ -125,7 +127,8 @@ def cfa(
     """
     estimator = _checked(estimator, missing=missing, cluster=cluster)
     statements = parse(model)
-    names = roles([s for s in statements if s.op != ":="]).observed
+    part = roles([s for s in statements if s.op != ":="])
+    names = part.observed
     _check_ordered(names, _listed(ordered, names), estimator)
     check_columns(data, [*names, *(c for c in (group, cluster) if c)])
     warn_matrix(data, stacklevel=2)
@@ -133,7 +136,8 @@ def cfa(
         _check_levels(statements)
         options = Options(1, True, std_lv, fixed_x, tuple(equal), tuple(release))
         return fit_ordered(model, statements, data, options, estimator=estimator, group=group)
-    answers = samples(data, names, group=group, cluster=cluster, missing=missing)
+    given = part.exogenous if fixed_x else ()
+    answers = samples(data, names, group=group, cluster=cluster, missing=missing, needed=given)
     _check_levels(statements)
     if means is None:
         means = bool(group or cluster or missing == "fiml")
@@ -148,9 +152,8 @@ def _fitted(
 ) -> SemFit:
     """Return the fit of a parameter table to the answers of each group."""
     observed = [saturated(sample) for sample in answers]
-    given = [part.exogenous for part in table.block_roles]
     robust = estimator == "mlr"
-    full = saturate(answers, observed, given=given, means=table.means, robust=robust)
+    full = saturate(answers, observed, given=table.given, means=table.means, robust=robust)
     if full.n_moments < table.n_free:
         raise MeasurementError(
             f"The model is not identified: {table.n_free} free parameters, but only "
@@ -266,10 +269,8 @@ def _covariance(model: Maximum, estimator: str) -> tuple[Floats, tuple[int, ...]
 def _criteria(model: Maximum, full: Saturated) -> dict[str, float]:
     """Return log-likelihoods and information criteria; observed predictors' share is taken out."""
     apart = 0.0
-    for sample, part, moments in zip(
-        model.samples, model.table.block_roles, full.moments, strict=True
-    ):
-        apart += _given_deviance(sample, part.exogenous, moments)
+    for sample, given, moments in zip(model.samples, model.table.given, full.moments, strict=True):
+        apart += _given_deviance(sample, given, moments)
     logl = -(model.ascent.deviance - apart) / 2
     k, n = model.table.n_free, model.n
     return {

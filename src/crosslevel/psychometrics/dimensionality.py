@@ -140,7 +140,8 @@ def parallel_analysis(
     Notes
     -----
     Cost: draws times n p^2. Source: Horn (1965); Glorfeld (1995) for the quantile; Buja & Eyuboglu
-    (1992) for permutation. Agrees with R psych::fa.parallel within its Monte Carlo error.
+    (1992) for permutation. Agrees with R psych::fa.parallel within its Monte Carlo error; "factors"
+    are those of `SMC = TRUE`, whose default takes communalities of one factor instead.
 
     Examples
     --------

@@ -13,7 +13,10 @@ from crosslevel.errors import MeasurementError, Problem
 from crosslevel.frames import RESULT_COLUMNS, require_columns
 from crosslevel.psychometrics.answers import check_numbers
 from crosslevel.psychometrics.grouping import Floats
+from crosslevel.psychometrics.sem.ordered_fit import OrderedFit
+from crosslevel.psychometrics.sem.ordered_reliability import scored_covariances
 from crosslevel.psychometrics.sem.result import SemFit
+from crosslevel.psychometrics.sem.weighted import Group
 
 HTMT_CUT_OFF = 0.85
 HTMT_SOURCE = "Henseler, Ringle & Sarstedt (2015)"
@@ -111,8 +114,10 @@ def discriminant(fit: SemFit, *, cut_off: float = HTMT_CUT_OFF) -> Discriminant:
     -----
     omega = (sum lambda)^2 phi / sum of the covariances of the items; AVE = sum lambda^2 phi / sum
     of the implied variances; composite reliability = (sum l)^2 / ((sum l)^2 + sum (1 - l^2)) with
-    standardised loadings l. HTMT as in `htmt`. Source: McDonald (1999); Fornell & Larcker (1981),
-    p. 45-46; Henseler, Ringle & Sarstedt (2015). Agrees with R semTools (compRelSEM, AVE, htmt).
+    standardised loadings l. HTMT as in `htmt`. Ordered items: omega of the sum of the answers as
+    they are scored, the rest of the variables behind them. Source: McDonald (1999); Green & Yang
+    (2009); Fornell & Larcker (1981), p. 45-46; Henseler, Ringle & Sarstedt (2015). Agrees with R
+    semTools (compRelSEM, AVE, htmt).
 
     Examples
     --------
@@ -238,22 +243,41 @@ class _Sample:
         self.spread = block.spread(fit.maximum.theta)
         self.loadings = block.matrices(fit.maximum.theta)[0]
         self.raw = fit.saturated.moments[number].sigma
+        self.thresholds: list[Floats] = []
+        if isinstance(fit, OrderedFit):
+            self._standardise(fit.parts[number], fit.maximum.theta)
         self.place = {name: names.index(name) for name in scales}
         self.items = {name: [names.index(item) for item in own] for name, own in scales.items()}
+
+    def _standardise(self, part: Group, theta: Floats) -> None:
+        """Put in place of ordered items the variables behind them, of variance one."""
+        p, item = len(part.block.observed), part.moments.threshold_item
+        delta, implied = part.scale.at(theta)[1], part.implied(theta)
+        scale = np.append(delta, np.ones(len(self.spread) - p))
+        self.spread = self.spread * np.outer(scale, scale)
+        self.spread[range(p), range(p)] = 1.0
+        self.loadings = self.loadings * scale[:, None]
+        self.thresholds = [implied[: len(item)][item == i] for i in range(p)]
+
+    def _reliability(self, at: Sequence[int], true: Floats, whole: Floats) -> float:
+        """Share of the true part (k, k) in the variance of the sum of items."""
+        if self.thresholds:
+            tau = [self.thresholds[i] for i in at]
+            true, whole = scored_covariances(tau, true), scored_covariances(tau, whole)
+        return float(true.sum()) / float(whole.sum())
 
     def factor(self, name: str) -> dict[str, object]:
         """Reliability and variance extracted of one factor."""
         at, factor = self.items[name], self.place[name]
         phi, slope = float(self.spread[factor, factor]), self.loadings[at, factor]
-        implied = self.spread[np.ix_(at, at)]
-        common = float(slope.sum() ** 2 * phi)
+        implied, true = self.spread[np.ix_(at, at)], np.outer(slope, slope) * phi
         standard = slope * np.sqrt(max(phi, 0.0) / np.diag(implied))
         squared = float(standard.sum() ** 2)
         return {
             "factor": name,
             "n_items": len(at),
-            "omega": common / float(implied.sum()),
-            "omega_observed": common / float(self.raw[np.ix_(at, at)].sum()),
+            "omega": self._reliability(at, true, implied),
+            "omega_observed": self._reliability(at, true, self.raw[np.ix_(at, at)]),
             "composite_reliability": squared / (squared + float((1 - standard**2).sum())),
             "ave": self.extracted(name),
         }

@@ -52,7 +52,8 @@ def rotate(loadings: Floats, *, rotation: str, starts: int = 10, seed: int = 0) 
     -----
     oblimin minimises sum over pairs of factors of sum_i L_ij^2 L_ik^2 / 4 by gradient projection.
     varimax maximises the variance of squared loadings within columns. Source: Jennrich (2002),
-    section 4; Kaiser (1958); Hendrickson & White (1964). Agrees with R psych (GPArotation).
+    section 4; Kaiser (1958); Hendrickson & White (1964). Agrees with R psych (GPArotation);
+    stats::varimax stops early unless told `eps = 1e-15` (loadings then differ by up to 0.01).
 
     Examples
     --------

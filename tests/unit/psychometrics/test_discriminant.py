@@ -43,6 +43,29 @@ def test_equals_semtools(pupils: pd.DataFrame) -> None:
     assert "textual" in repr(found)
 
 
+OPTIONS = {
+    "bfi_five": {},
+    "lq_two": {},
+    "hs_school": {"group": "school"},
+    "hs_residuals": {},
+    "bfi_fiml": {"missing": "fiml"},
+    "bfi_ordered": {"estimator": "wlsmv"},
+    "bfi_ordered_gender": {"estimator": "wlsmv", "group": "gender"},
+}
+
+
+@pytest.mark.parametrize("name", list(OPTIONS))
+def test_other_models_equal_semtools(name: str) -> None:
+    """Omega and variance extracted of ordered items used to be 1."""
+    entry = entries("composite")[name]
+    fit = cfa(entry.values["model"], data(entry.dataset), **OPTIONS[name])
+    own = discriminant(fit).factors.set_index(["sample", "factor"])
+    for column in ("omega", "omega_observed", "ave"):
+        for row in entry.values[column]:
+            found = own.loc[(row["sample"], row["factor"]), column]
+            np.testing.assert_allclose(found, row["value"], atol=entry.tolerance["atol"])
+
+
 def test_standardised_or_not_gives_the_same(pupils: pd.DataFrame) -> None:
     first, second = (discriminant(cfa(THREE, pupils, std_lv=lv)).factors for lv in (False, True))
     pd.testing.assert_frame_equal(first, second, rtol=1e-5)

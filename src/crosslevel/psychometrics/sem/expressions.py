@@ -2,13 +2,14 @@
 
 sum := product (("+" | "-") product)*      product := signed (("*" | "/") signed)*
 signed := "-"* power                       power := part ["^" signed]
-part := number | label | "(" sum ")"
+part := number | label | [function] "(" sum ")"     function := "exp" | "log" | "sqrt" | "abs"
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,15 @@ _END = ("end",)
 _TOKEN = re.compile(
     r"\s*(?:(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+)|([A-Za-z_.][\w.]*)|(\*\*|[-+*/^()]))"
 )
+
+
+# value and derivative
+_FUNCTIONS: Mapping[str, Callable[[float], tuple[float, float]]] = {
+    "exp": lambda x: (math.exp(x), math.exp(x)),
+    "log": lambda x: (math.log(x), 1 / x),
+    "sqrt": lambda x: (math.sqrt(x), 0.5 / math.sqrt(x)),
+    "abs": lambda x: (abs(x), math.copysign(1.0, x)),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +69,7 @@ def value_of(expression: str, known: Mapping[str, Dual], *, where: str = "") -> 
     Parameters
     ----------
     expression
-        Numbers, labels, + - * / ^ and brackets.
+        Numbers, labels, + - * / ^, brackets, exp(), log(), sqrt() and abs().
     known
         What each label stands for.
     where
@@ -162,17 +172,27 @@ class _Reader:
     def _part(self) -> Dual:
         if self.number:
             result = Dual(float(self.number), np.zeros(self.size))
+        elif self.name in _FUNCTIONS and self.text[self.at :].lstrip().startswith("("):
+            value_and_slope = _FUNCTIONS[self.name]
+            self._next()
+            inner = self._bracket()
+            value, slope = value_and_slope(inner.value)
+            result = Dual(value, slope * inner.slope)
         elif self.name:
             if self.name not in self.known:
                 fix = did_you_mean(self.name, self.known) or "Label a parameter, as in y ~ a*x."
                 raise self.wrong(f"uses '{self.name}', which no parameter is labelled.", fix)
             result = self.known[self.name]
         elif self.symbol == "(":
-            self._next()
-            result = self._sum()
-            if self.symbol != ")":
-                raise self._unexpected()
+            result = self._bracket()
         else:
             raise self._unexpected()
         self._next()
+        return result
+
+    def _bracket(self) -> Dual:
+        self._next()
+        result = self._sum()
+        if self.symbol != ")":
+            raise self._unexpected()
         return result

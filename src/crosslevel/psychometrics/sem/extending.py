@@ -7,8 +7,9 @@ Source: Sorbom (1989), Psychometrika 54, eq. 9 and 12.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
@@ -16,18 +17,20 @@ import numpy.typing as npt
 from crosslevel.psychometrics.sem.matrices import blocks
 from crosslevel.psychometrics.sem.maximum import Maximum
 from crosslevel.psychometrics.sem.normal import information, score, seen
+from crosslevel.psychometrics.sem.roles import Roles
 from crosslevel.psychometrics.sem.table import Parameter, Table
 
 Floats = npt.NDArray[np.float64]
+Derive = Callable[[Maximum, Table, Floats], tuple[Floats, Floats]]
 
 
-def gains(model: Maximum, extra: Sequence[Parameter]) -> tuple[Floats, Floats]:
+def gains(model: Maximum, extra: Sequence[Parameter], derive: Derive) -> tuple[Floats, Floats]:
     """Return the fall of chi-square and the expected change of each further parameter, (t,) each.
 
     `extra` holds parameters that are fixed: at the value their row has in the model, or at nought.
     """
     table, theta = _with_extra(model, extra)
-    s, expected = _derivatives(model, table, theta)
+    s, expected = derive(model, table, theta)
     k = model.table.n_free
     inner = np.linalg.pinv(expected[:k, :k], hermitian=True)
     cross = expected[:k, k:]
@@ -39,7 +42,7 @@ def gains(model: Maximum, extra: Sequence[Parameter]) -> tuple[Floats, Floats]:
     return fall, change
 
 
-def releases(model: Maximum, rows: Sequence[int]) -> tuple[Floats, float]:
+def releases(model: Maximum, rows: Sequence[int], derive: Derive) -> tuple[Floats, float]:
     """Return the fall of chi-square when each row ceases to equal its like, and when all do.
 
     `rows` holds positions in the table: rows of later groups that share a free parameter.
@@ -51,7 +54,7 @@ def releases(model: Maximum, rows: Sequence[int]) -> tuple[Floats, float]:
         replace(row, free=apart.get(i, row.free)) for i, row in enumerate(model.table.rows)
     )
     table = replace(model.table, rows=separate)
-    s, expected = _derivatives(model, table, np.array(theta))
+    s, expected = derive(model, table, np.array(theta))
     # moving the shared parameter moves every row that holds it
     turn = np.eye(len(theta))
     for i in rows:
@@ -62,27 +65,40 @@ def releases(model: Maximum, rows: Sequence[int]) -> tuple[Floats, float]:
 
 
 def absent(model: Maximum) -> list[Parameter]:
-    """Return what a modification could free: loadings and covariances the model does not have."""
+    """Return what a modification could free: what is fixed, and what the model does not have.
+
+    Loadings and covariances; regressions among variables of regressions, where there are any.
+    Moments of given predictors stay, and so does a path that the model has under another sign.
+    """
     found = []
     for number, part in enumerate(model.table.block_roles):
-        own = {row.key: row for row in model.table.block(number)}
-        base = replace(model.table.block(number)[0], label="", value=0.0, free=-1, exogenous=False)
+        rows = model.table.block(number)
+        base = replace(rows[0], label="", value=0.0, free=-1, exogenous=False)
+        found += [row for row in rows if row.free < 0 and not row.exogenous]
+        taken = {row.key for row in rows} | {_turned(row) for row in rows}
         items = [n for n in part.observed if n not in part.exogenous]
         wanted = [(f, "=~", n) for f in part.latent for n in items]
         wanted += [
-            (a, "~~", b)
-            for names in (items, part.latent)
-            for i, a in enumerate(names)
-            for b in names[i + 1 :]
+            (a, "~~", b) for names in (items, part.latent) for a, b in combinations(names, 2)
         ]
-        for lhs, op, rhs in wanted:
+        for lhs, op, rhs in [*_regressions(rows, part), *wanted]:
             row = replace(base, lhs=lhs, op=op, rhs=rhs)
-            held = own.get(row.key)
-            if held is None:
+            if row.key not in taken:
                 found.append(row)
-            elif held.free < 0 and held.value == 0.0:
-                found.append(held)
+                taken |= {row.key, _turned(row)}
     return found
+
+
+def _turned(row: Parameter) -> tuple[str, str, str]:
+    """The same path as a loading where it is a regression, and the other way round."""
+    return row.rhs, {"=~": "~", "~": "=~"}.get(row.op, ""), row.lhs
+
+
+def _regressions(rows: Sequence[Parameter], part: Roles) -> list[tuple[str, str, str]]:
+    """Paths to outcomes and factors among the variables that regressions of the model name."""
+    stated = [row for row in rows if row.op == "~"]
+    names = dict.fromkeys([*(row.lhs for row in stated), *(row.rhs for row in stated)])
+    return [(a, "~", b) for a in names for b in names if a != b and a not in part.exogenous]
 
 
 def _with_extra(model: Maximum, extra: Sequence[Parameter]) -> tuple[Table, Floats]:
@@ -101,7 +117,7 @@ def _with_extra(model: Maximum, extra: Sequence[Parameter]) -> tuple[Table, Floa
     return replace(model.table, rows=tuple(rows)), np.array(start)
 
 
-def _derivatives(model: Maximum, table: Table, theta: Floats) -> tuple[Floats, Floats]:
+def derivatives(model: Maximum, table: Table, theta: Floats) -> tuple[Floats, Floats]:
     """Return gradient and expected information of another table at the same moments."""
     known = {(row.block, row.key): v for row, v in zip(model.table.rows, model.values, strict=True)}
     values = [known.get((row.block, row.key), row.value) for row in table.rows]

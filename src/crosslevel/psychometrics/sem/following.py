@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,9 +11,11 @@ import pandas as pd
 from scipy import stats
 
 from crosslevel.errors import MeasurementError
-from crosslevel.psychometrics.sem.extending import absent, gains, releases
+from crosslevel.psychometrics.sem.extending import Derive, derivatives, gains, releases
+from crosslevel.psychometrics.sem.matrices import Block
 from crosslevel.psychometrics.sem.maximum import Maximum
-from crosslevel.psychometrics.sem.normal import residuals
+from crosslevel.psychometrics.sem.normal import Seen, residuals
+from crosslevel.psychometrics.sem.table import Parameter
 
 if TYPE_CHECKING:
     from crosslevel.psychometrics.sem.result import SemFit
@@ -20,17 +23,37 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 
 
-def modification_table(model: Maximum) -> pd.DataFrame:
-    """Return one row per parameter the model does not have, largest gain first."""
-    extra = absent(model)
-    fall, change = gains(model, extra)
+def deviations(model: Maximum) -> list[tuple[Floats, Floats]]:
+    """Return, for each group, standard deviations of all variables and of their residuals."""
+    found = []
+    for block in model.blocks:
+        own = np.diag(block.matrices(model.theta)[1])
+        sd: Floats = np.sqrt(np.maximum(np.diag(block.spread(model.theta)), 1e-300))
+        found.append((sd, np.sqrt(np.where(own > 0, own, np.nan))))
+    return found
+
+
+def modification_table(
+    model: Maximum,
+    extra: Sequence[Parameter],
+    spreads: Sequence[tuple[Floats, Floats]],
+    *,
+    derive: Derive = derivatives,
+) -> pd.DataFrame:
+    """Return one row per parameter of `extra`, which the model does not have, largest gain first.
+
+    `spreads` holds standard deviations of the variables of each group, and of their residuals.
+    """
+    fall, change = gains(model, extra, derive)
     rows = []
     for row, chisq, epc in zip(extra, fall, change, strict=True):
-        block = model.blocks[row.block]
-        sd = np.sqrt(np.maximum(np.diag(block.spread(model.theta)), 1e-300))
-        own = np.sqrt(np.maximum(np.diag(block.matrices(model.theta)[1]), 1e-300))
-        left, right = block.names.index(row.lhs), block.names.index(row.rhs)
-        scaled = epc * sd[left] / sd[right] if row.op == "=~" else epc / (own[left] * own[right])
+        block, (sd, own) = model.blocks[row.block], spreads[row.block]
+        left, right = (block.names.index(name) for name in (row.lhs, row.rhs or row.lhs))
+        factors = {
+            "=~": sd[left] / sd[right], "~": sd[right] / sd[left], "~1": 1 / sd[left],
+            "~~": 1 / (own[left] * own[right]),
+        }  # fmt: skip
+        scaled = epc * factors[row.op]
         rows.append(
             {
                 "lhs": row.lhs, "op": row.op, "rhs": row.rhs,
@@ -43,18 +66,17 @@ def modification_table(model: Maximum) -> pd.DataFrame:
     return frame.sort_values("statistic", ascending=False, ignore_index=True)
 
 
-def equality_table(model: Maximum) -> pd.DataFrame:
+def equality_table(model: Maximum, *, derive: Derive = derivatives) -> pd.DataFrame:
     """Return one row per parameter held equal across groups, and one for all together."""
-    seen_free: set[int] = set()
-    rows = []
+    first: dict[int, int] = {}
     for i, row in enumerate(model.table.rows):
-        if row.free >= 0 and row.free in seen_free:
-            rows.append(i)
-        seen_free.add(row.free)
+        first.setdefault(row.free, i)
+    shared = [(first[r.free], i) for i, r in enumerate(model.table.rows) if r.free >= 0]
+    rows = [i for start, i in sorted(shared) if i != start]
     columns = ["term", "sample", "statistic", "df", "p_value"]
     if not rows:
         return pd.DataFrame(columns=columns)
-    single, together = releases(model, rows)
+    single, together = releases(model, rows, derive)
     table = [
         {
             "term": model.table.rows[i].name,
@@ -80,16 +102,14 @@ def scores(model: Maximum, *, method: str, index: pd.Index) -> pd.DataFrame:
     for number, (block, sample) in enumerate(zip(model.blocks, model.samples, strict=True)):
         p = len(block.observed)
         spread = block.spread(model.theta)
-        a, s, m = block.matrices(model.theta)
-        centre = (np.linalg.inv(np.eye(len(a)) - a) @ m)[p:] if not len(block.mean) else 0.0
+        centre = _centre(block, model.theta)
         own = np.full((sample.n, len(names)), np.nan)
         for part in model.seen[number]:
             d = residuals(sample, model.moments[number], part)
-            o = part.pattern.seen
             if method == "regression":
                 weights = spread[p:, :p] @ part.precision
             else:
-                weights = _bartlett(a, s, spread, (p, o))
+                weights = _bartlett(_measuring(model, number), part)[: len(names)]
             own[part.pattern.rows] = centre + d @ weights.T
         done.iloc[sample.rows] = own
     return done
@@ -136,13 +156,33 @@ def compare_fits(larger: SemFit, smaller: SemFit) -> pd.DataFrame:
     )
 
 
-def _bartlett(a: Floats, s: Floats, spread: Floats, at: tuple[int, npt.NDArray[np.intp]]) -> Floats:
-    """Weights of Bartlett's scores for the variables answered, zero for the others."""
-    p, o = at
+def _centre(block: Block, theta: Floats) -> Floats:
+    """Means of the factors; what is observed has its own mean where the model has none."""
+    a, _, m = block.matrices(theta)
+    p = len(block.observed)
     total = np.linalg.inv(np.eye(len(a)) - a)
-    loadings = total[:p, p:][o] @ np.linalg.inv(total[p:, p:])
-    theta = s[np.ix_(o, o)]
-    inner = np.linalg.solve(theta, loadings)
-    weights = np.zeros((len(spread) - p, p))
-    weights[:, o] = np.linalg.solve(loadings.T @ inner, inner.T)
+    inner = np.linalg.inv(np.eye(len(a) - p) - a[p:, p:])
+    means: Floats = inner @ a[p:, :p] @ block.mean if len(block.mean) else (total @ m)[p:]
+    return means
+
+
+def _measuring(model: Maximum, number: int) -> Floats:
+    """Effects on observed variables of latent ones, then of those nothing leads to, (p, m + q).
+
+    Effects by way of a latent variable do not count: it is known where scores are sought.
+    """
+    block = model.blocks[number]
+    p = len(block.observed)
+    a = block.matrices(model.theta)[0][:p]
+    within = np.linalg.inv(np.eye(p) - a[:, :p])
+    return np.hstack([within @ a[:, p:], within[:, ~a.any(axis=1)]])
+
+
+def _bartlett(loadings: Floats, part: Seen) -> Floats:
+    """Weights of Bartlett's scores; nan for factors none of whose own items was answered."""
+    measured = (loadings[part.pattern.seen] != 0).any(axis=0)
+    own = loadings[:, measured]
+    weighted = own.T @ part.precision
+    weights = np.full(loadings.T.shape, np.nan)
+    weights[measured] = np.linalg.pinv(weighted @ own, hermitian=True) @ weighted
     return weights

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
@@ -150,13 +151,16 @@ def baseline(table: Table) -> Table:
     rows: list[Parameter] = []
     for number, part in enumerate(table.block_roles):
         own = table.block(number)
+        base = replace(own[0], label="", value=np.nan, start=np.nan, exogenous=False)
         rows += [row for row in own if row.exogenous]
         given = {row.key for row in own if row.exogenous}
-        base = replace(own[0], label="", value=np.nan, start=np.nan, exogenous=False)
-        for name in part.observed:
-            for op, rhs in (("~~", name), *((("~1", ""),) if table.means else ())):
-                if (name, op, rhs) not in given:
-                    rows.append(replace(base, lhs=name, op=op, rhs=rhs))
+        wanted = list(combinations(part.exogenous, 2))
+        wanted += [(name, name) for name in part.observed]
+        keys = [(a, "~~", b) for a, b in wanted]
+        keys += [(name, "~1", "") for name in part.observed] if table.means else []
+        for lhs, op, rhs in keys:
+            row = replace(base, lhs=lhs, op=op, rhs=rhs)
+            rows += [] if row.key in given else [row]
     free = iter(range(len(rows)))
     numbered = tuple(replace(row, free=-1 if row.exogenous else next(free)) for row in rows)
     bare = tuple(replace(part, latent=()) for part in table.block_roles)
@@ -168,9 +172,13 @@ def baseline_start(table: Table, observed: Sequence[Moments]) -> Floats:
     theta = np.zeros(table.n_free)
     for row in table.rows:
         if row.free >= 0:
-            at = table.block_roles[row.block].observed.index(row.lhs)
+            at = table.block_roles[row.block].observed.index
             moments = observed[row.block]
-            theta[row.free] = moments.mu[at] if row.op == "~1" else moments.sigma[at, at]
+            theta[row.free] = (
+                moments.mu[at(row.lhs)]
+                if row.op == "~1"
+                else moments.sigma[at(row.lhs), at(row.rhs)]
+            )
     return theta
 
 

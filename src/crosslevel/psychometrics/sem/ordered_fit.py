@@ -9,13 +9,18 @@ import numpy.typing as npt
 import pandas as pd
 
 from crosslevel.errors import MeasurementError
+from crosslevel.psychometrics.sem.following import (
+    deviations,
+    equality_table,
+    modification_table,
+)
 from crosslevel.psychometrics.sem.ordered_comparing import difference
+from crosslevel.psychometrics.sem.ordered_extending import absent_of_ordered, deriving
 from crosslevel.psychometrics.sem.result import SemFit
 from crosslevel.psychometrics.sem.testing import Statistic
 from crosslevel.psychometrics.sem.weighted import Group
 
 Floats = npt.NDArray[np.float64]
-_NOT_YET = "is not defined for least squares on ordered items. Fit with 'mlr' to see it."
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -74,16 +79,33 @@ class OrderedFit(SemFit):
         return self.parts, self.maximum.theta, self.test
 
     def modification_indices(self) -> pd.DataFrame:
-        """Refuse: not defined here."""
-        raise MeasurementError(f"A modification index {_NOT_YET}")
+        """Return what each loading, covariance and regression the model lacks would bring.
+
+        As `SemFit.modification_indices`; the fall is that of the plain statistic, not scaled.
+        """
+        at = self.maximum
+        spreads: list[tuple[Floats, Floats]] = []
+        for part, block in zip(self.parts, at.blocks, strict=True):
+            p = len(block.observed)
+            sd, own = deviations(at)[len(spreads)]
+            explained = np.diag(block.moments(at.theta).sigma)
+            left = 1 / part.scale.at(at.theta)[1] ** 2
+            sd[:p] = np.sqrt(left)
+            own[:p] = np.sqrt(np.where(left > explained, left - explained, np.nan))
+            spreads.append((sd, own))
+        extra = absent_of_ordered(at)
+        return modification_table(at, extra, spreads, derive=deriving(self.parts))
 
     def score_tests(self) -> pd.DataFrame:
-        """Refuse: not defined here."""
-        raise MeasurementError(f"A score test {_NOT_YET}")
+        """Return, for parameters held equal, the fall of the plain statistic if set free."""
+        return equality_table(self.maximum, derive=deriving(self.parts))
 
     def factor_scores(self, *, method: str = "regression") -> pd.DataFrame:
         """Refuse: not defined here."""
-        raise MeasurementError(f"A factor score ({method}) {_NOT_YET}")
+        raise MeasurementError(
+            f"A factor score ({method}) is not defined for least squares on ordered items. Fit "
+            "with 'mlr' to see it."
+        )
 
     def estimates(self, theta: Floats) -> Floats:
         """Row by row, every parameter; residual variances are what is left."""
@@ -107,13 +129,13 @@ class OrderedFit(SemFit):
             total[:p] = 1 / part.scale.at(theta)[1]
             sd = dict(zip(part.block.names, total, strict=True))
             rows = [i for i, row in enumerate(self.maximum.table.rows) if row.block == number]
-            table = [self.maximum.table.rows[i] for i in rows]
+            part_rows = [self.maximum.table.rows[i] for i in rows]
             own = {
                 row.lhs: float(np.sqrt(max(values[i], 1e-300)))
-                for i, row in zip(rows, table, strict=True)
+                for i, row in zip(rows, part_rows, strict=True)
                 if row.op == "~~" and row.lhs == row.rhs
             }
-            for i, row in zip(rows, table, strict=True):
+            for i, row in zip(rows, part_rows, strict=True):
                 done[i] = values[i] * _factor(row.lhs, row.op, row.rhs, (sd, own))
         return done
 

@@ -12,8 +12,10 @@ from scipy import stats
 
 from crosslevel.frames import RESULT_COLUMNS
 from crosslevel.psychometrics.sem.delta import delta_errors
+from crosslevel.psychometrics.sem.extending import absent
 from crosslevel.psychometrics.sem.following import (
     compare_fits,
+    deviations,
     equality_table,
     modification_table,
     scores,
@@ -160,13 +162,16 @@ class SemFit:
         return float(self.measures.get(f"{name}_robust", self.measures[name]))
 
     def modification_indices(self) -> pd.DataFrame:
-        """Return what each loading and covariance that the model lacks would bring.
+        """Return what each loading, covariance and regression that the model lacks would bring.
+
+        Also what is fixed in it; regressions where it has some, among the variables they name.
 
         One row per parameter, largest first: the fall of chi-square (`statistic`), the expected
         `change` of the parameter, and that standardised. A list to think about, not to work off: a
         model changed until it fits has lost its test.
         """
-        return modification_table(self.maximum)
+        extra = absent(self.maximum)
+        return modification_table(self.maximum, extra, deviations(self.maximum))
 
     def score_tests(self) -> pd.DataFrame:
         """Return, for parameters held equal, the fall of chi-square if each were set free."""
@@ -175,7 +180,8 @@ class SemFit:
     def factor_scores(self, *, method: str = "regression") -> pd.DataFrame:
         """Return a score per respondent and factor; nan for rows that were left out.
 
-        "regression" scores have the smallest error; "bartlett" scores are unbiased.
+        "regression" scores have the smallest error; "bartlett" scores are unbiased, and nan for a
+        factor none of whose own items was answered, as that of a second-order factor.
         Source: Thurstone (1935); Bartlett (1937).
         """
         return scores(self.maximum, method=method, index=self.row_labels)

@@ -21,7 +21,8 @@ class Roles:
     exogenous_latent
         Latent variables that nothing predicts or measures.
     outcomes
-        Variables that are predicted and predict nothing: their residuals covary by default.
+        Variables that are predicted, predict nothing and measure nothing: their residuals covary by
+        default.
     exogenous
         Observed variables that only predict and whose (co)variances and means the text leaves
         alone.
@@ -53,7 +54,7 @@ def roles(statements: Sequence[Statement]) -> Roles:
         latent=latent,
         observed=tuple(names),
         exogenous_latent=tuple(n for n in latent if n not in predicted | indicators),
-        outcomes=tuple(n for n in everything if n in predicted - predictors),
+        outcomes=tuple(n for n in everything if n in predicted - predictors - indicators),
         exogenous=tuple(n for n in names if n in predictors - predicted - indicators - touched),
         single=tuple(
             group[0].rhs

@@ -90,11 +90,12 @@ def samples(
     group: str | None = None,
     cluster: str | None = None,
     missing: str = "drop",
+    needed: Sequence[str] = (),
 ) -> tuple[Sample, ...]:
-    """Return the answers of each group, in the order groups appear in.
+    """Return the answers of each group, in the order groups appear in, with rows left out or not.
 
     Rows without a group or cluster are left out, and with `missing="drop"` so are rows with an
-    unanswered variable; with `"fiml"`, those without any answer.
+    unanswered variable; with `"fiml"`, those without any answer, or without one of `needed`.
 
     Raises
     ------
@@ -106,18 +107,22 @@ def samples(
     check_values(data, names)
     values = data[list(names)].to_numpy(dtype=np.float64, na_value=np.nan)
     answered = np.isfinite(values)
+    always = [name in needed for name in names]
     kept = answered.all(axis=1) if missing == "drop" else answered.any(axis=1)
+    kept &= answered[:, always].all(axis=1)
     for column in (group, cluster):
         if column:
             kept &= data[column].notna().to_numpy()
     codes = np.zeros(len(data), dtype=np.intp)
     labels = [""]
     if group:
-        codes[kept], found = pd.factorize(data.loc[kept, group].astype("str"))
-        labels = [str(label) for label in found]
+        given = data[group].notna().to_numpy()
+        codes[given], found = pd.factorize(data.loc[given, group].astype("str"))
+        labels = [str(label) for label in found] or [""]
     units = pd.factorize(data[cluster])[0].astype(np.intp) if cluster else None
     made = []
-    for code, label in enumerate(labels):
+    for code in sorted(set(codes[kept].tolist()) or {0}):
+        label = labels[code]
         rows = np.flatnonzero(kept & (codes == code))
         own = values[rows]
         check_group(own, names, label)

@@ -103,6 +103,15 @@ class Table:
         """Free parameters with equal ones counted apart."""
         return sum(row.free >= 0 for row in self.rows)
 
+    @property
+    def given(self) -> tuple[tuple[str, ...], ...]:
+        """Observed predictors of each block whose moments are no parameters."""
+        fixed = {(row.block, row.lhs) for row in self.rows if row.exogenous and row.lhs == row.rhs}
+        return tuple(
+            tuple(name for name in part.exogenous if (number, name) in fixed)
+            for number, part in enumerate(self.block_roles)
+        )
+
     def block(self, number: int) -> tuple[Parameter, ...]:
         """Rows of one block."""
         return tuple(row for row in self.rows if row.block == number)
@@ -271,10 +280,11 @@ def _equalise(
     done = []
     for row in rows:
         kind = _kind(row, played[row.block])
-        held = kind in options.equal and row.key not in released
+        apart = row.lhs in played[row.block].exogenous
+        held = kind in options.equal and row.key not in released and not apart
         if held and np.isnan(row.value) and not row.exogenous:
             row = replace(row, label=row.label or f".{row.level}.{' '.join(row.key)}")
-        elif row.group and _identified(row, kind, options):
+        elif row.group and not held and _identified(row, kind, options):
             row = replace(row, value=np.nan)
         done.append(row)
     return done

@@ -139,7 +139,7 @@ def satorra_bentler(model: Maximum) -> tuple[float, Floats]:
     middle: Floats = np.zeros_like(expected)
     for number, (sample, moments) in enumerate(zip(model.samples, model.moments, strict=True)):
         w = information(with_basis(moments, means=model.table.means), model.seen[number])
-        given = model.table.block_roles[number].exogenous
+        given = model.table.given[number]
         gamma = _fourth_moments(sample, given, means=model.table.means)
         total += float(np.sum(w * gamma)) / sample.n
         turned = w @ _flat(moments, means=model.table.means)
@@ -187,12 +187,15 @@ def _completed(model: Maximum, saturated: Saturated, *, robust: bool) -> tuple[f
     for number, sample in enumerate(model.samples):
         implied, raw = model.moments[number], saturated.moments[number]
         own = with_basis(raw, means=True)
-        w, c = observed_information(sample, own), _complete_weight(own) * sample.n
+        kept = modelled(sample.names, model.table.given[number], means=True)
+        inside = np.ix_(kept, kept)
+        w = observed_information(sample, own)[inside]
+        c = _complete_weight(own)[inside] * sample.n
         gamma = np.linalg.inv(w)
         if robust:
-            scores = casewise(sample, own, seen(sample, own) or ())
+            scores = casewise(sample, own, seen(sample, own) or ())[:, kept]
             gamma = gamma @ crossproduct(scores, sample) @ gamma
-        delta = _flat(implied, means=True)
+        delta = _flat(implied, means=True)[kept]
         discrepancy += sample.n * _distance(raw, implied)
         first += float(np.sum(c * gamma))
         turned, complete = w @ delta, c @ delta

@@ -134,7 +134,7 @@ def fit_weighted(groups: Sequence[Group], start: Floats) -> Weighted:
     """
     theta, damping = start, 0.0
     value = criterion(groups, theta)
-    curvature, slope = _normal_equations(groups, theta)
+    curvature, slope = normal_equations(groups, theta)
     converged, count = False, 0
     while count < _STEPS:
         count += 1
@@ -146,7 +146,7 @@ def fit_weighted(groups: Sequence[Group], start: Floats) -> Weighted:
         new = criterion(groups, theta + step)
         if np.isfinite(new) and new <= value:
             theta, value = theta + step, new
-            curvature, slope = _normal_equations(groups, theta)
+            curvature, slope = normal_equations(groups, theta)
             damping = damping / 10 if damping > 1e-8 else 0.0
             continue
         damping = max(10 * damping, 1e-6)
@@ -165,8 +165,8 @@ def criterion(groups: Sequence[Group], theta: Floats) -> float:
     return total
 
 
-def _normal_equations(groups: Sequence[Group], theta: Floats) -> tuple[Floats, Floats]:
-    """Sum of (n - 1) D'WD, and of (n - 1) D'We."""
+def normal_equations(groups: Sequence[Group], theta: Floats) -> tuple[Floats, Floats]:
+    """Return the sum of (n - 1) D'WD, and of (n - 1) D'We."""
     k = len(theta)
     curvature, slope = np.zeros((k, k)), np.zeros(k)
     for group in groups:
