@@ -90,6 +90,7 @@ def may_average(
     nulls: Sequence[str | float | Sequence[float]] = ("uniform", "slight"),
     composition: str = "consensus",
     cut_offs: CutOffs | None = None,
+    scores: pd.Series | None = None,
 ) -> Averaging:
     """Return whether answers may be averaged to the unit, and why.
 
@@ -113,6 +114,9 @@ def may_average(
         "additive": it is an average and no more, and agreement decides nothing (Chan, 1998).
     cut_offs
         Where criteria are met.
+    scores
+        (n_persons,) the score that is averaged, with the same index, where it is another than the
+        mean of complete answers: one that forgives a missing answer has more respondents.
 
     Returns
     -------
@@ -151,8 +155,8 @@ def may_average(
         for i, null in enumerate(nulls)
         if i == 0 or is_known(null, n_options)
     ]
-    score = frame.mean(axis=1, skipna=False).rename("score")
-    found = aggregation(score, groups)
+    score = frame.mean(axis=1, skipna=False) if scores is None else scores
+    found = aggregation(score.rename("score"), groups)
     criteria = [
         *_of_units(found, cuts),
         *_of_agreement(agreements, cuts, decides=composition == "consensus"),

@@ -114,7 +114,7 @@ def _evidence(gathered: Gathered, spec: StudySpec, notice: Notice) -> Iterator[d
             if answers.shape[1] > 2:
                 row |= _omega(name, survey, units, (spec, notice))
             if units is not None:
-                row |= _averaging(name, survey, units, notice)
+                row |= _averaging(name, survey, gathered, notice)
             yield row
 
 
@@ -145,16 +145,17 @@ def _omega(
     }
 
 
-def _averaging(name: str, survey: Survey, units: pd.Series, notice: Notice) -> dict[str, object]:
+def _averaging(name: str, survey: Survey, gathered: Gathered, notice: Notice) -> dict[str, object]:
     """Return whether a scale may be averaged to the unit, in a word and in words."""
     options, bounds = survey.options(name), survey.bounds(name)
     if not options:
         return {}
-    answers = survey.responses.items(name)
-    own = units.reindex(answers.index)
-    answers, own = answers[own.notna()], own[own.notna()]
+    linked = gathered.frame.set_index("employee")
+    answers = survey.responses.items(name).reindex(linked.index)
     try:
-        found = psychometrics.may_average(answers, own, n_options=len(options), bounds=bounds)
+        found = psychometrics.may_average(
+            answers, linked[LINK_LEVEL], n_options=len(options), bounds=bounds, scores=linked[name]
+        )
     except MeasurementError as error:
         notice(f"Scale '{name}': averaging to the unit cannot be judged. {error.message}")
         return {}

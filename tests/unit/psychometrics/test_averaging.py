@@ -88,3 +88,15 @@ def test_what_cannot_be_asked(options, message):
     frame = pd.DataFrame({"y": [1.0, 2, 4, 5], "g": list("aabb")})
     with pytest.raises(MeasurementError, match=re.escape(message)):
         may_average(frame["y"], frame["g"], n_options=5, **options)
+
+
+def test_scores_of_its_own_decide_on_the_units(dataset):
+    """A score that forgives a missing answer has more respondents than complete answers have."""
+    frame = dataset("lq2002")
+    items = frame[["TSIG01", "TSIG02", "TSIG03"]].copy()
+    items.iloc[::5, 0] = np.nan
+    units = frame["COMPID"]
+    found = may_average(items, units, n_options=5, scores=frame["TSIG"])
+    assert found.aggregation.icc2 == aggregation(frame["TSIG"], units).icc2
+    assert found.agreement.median == rwg(items, units, n_options=5).median
+    assert found.aggregation.n > may_average(items, units, n_options=5).aggregation.n

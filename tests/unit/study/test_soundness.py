@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,20 @@ def test_numbers_are_those_of_the_functions(
     np.testing.assert_allclose(own["cfi"], direct.glance()["cfi"])
     loadings = tables["loadings"].query("audience == 'employee'")
     assert (loadings["loading"] > 0).all(), "reversed items are turned before the factors"
+
+
+def test_the_verdict_on_averaging_rests_on_the_numbers_of_the_table(study: Study) -> None:
+    """The table said ICC(2) = 0.69 of all scores, the verdict 0.655 of complete answers."""
+    build = Study.open(study.root).run()
+    scales = build.exact("scales").set_index("scale")
+    verdicts = build.exact("evidence").set_index("scale")["averaging_verdict"].dropna()
+    said = 0
+    for scale, text in verdicts.items():
+        for which, number in re.findall(r"(ICC\([12]\)) = (\S+?),", text):
+            column = {"ICC(1)": "icc1", "ICC(2)": "icc2"}[which]
+            assert f"{scales.loc[scale, column]:.3f}" == number
+            said += 1
+    assert said > 4
 
 
 def test_few_people_are_told_as_few(study: Study) -> None:
