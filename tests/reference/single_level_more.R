@@ -1,0 +1,36 @@
+# Values of single-level analyses that the file single_level.json does not hold. Run from the top of
+# the checkout: Rscript tests/reference/single_level_more.R
+# Packages: jsonlite.
+folder <- "tests/reference"
+read <- function(name) read.csv(file.path(folder, "data", paste0(name, ".csv")))
+entries <- list()
+add <- function(id, data, call, values, rtol = 1e-8)
+  entries[[length(entries) + 1]] <<- list(id = id, dataset = list(paste0("data/", data, ".csv")),
+    r_call = call, values = values, tolerance = list(default = list(rtol = rtol)))
+bare <- function(...) unname(as.numeric(unlist(list(...))))
+
+# Two groups whose difference is large: the noncentral t of their standardised difference.
+noncentrality <- function(t, v, p) uniroot(function(c) pt(t, v, c) - p, t + c(-4, 4), tol = 1e-13)$root
+two_groups <- function(id, data, outcome, group) {
+  d <- read(data)
+  x <- split(d[[outcome]], d[[group]])
+  student <- t.test(x[[1]], x[[2]], var.equal = TRUE)
+  welch <- t.test(x[[1]], x[[2]])
+  ranks <- wilcox.test(x[[1]], x[[2]], exact = FALSE)
+  v <- student$parameter
+  unit <- sqrt(sum(1 / lengths(x)))
+  add(id, data, "t.test; wilcox.test(exact=FALSE); uniroot(function(c) pt(t, df, c) - p)", list(
+    outcome = outcome, group = group,
+    welch = bare(welch$statistic, welch$parameter, welch$p.value, welch$conf.int),
+    student = bare(student$statistic, v, student$p.value, student$conf.int),
+    wilcoxon = bare(ranks$statistic, ranks$p.value),
+    cohen_d = bare(student$statistic * unit, noncentrality(student$statistic, v, 0.975) * unit,
+                   noncentrality(student$statistic, v, 0.025) * unit)))
+}
+two_groups("two_groups_exam", "Exam", "normexam", "sex")
+two_groups("two_groups_seatbelts", "Seatbelts", "DriversKilled", "law")
+two_groups("two_groups_males", "Males", "wage", "union")
+
+jsonlite::write_json(list(topic = "single_level_more", made_by = "single_level_more.R",
+  R = R.version.string, packages = setNames(list(), character(0)), entries = entries),
+  file.path(folder, "single_level_more.json"), auto_unbox = TRUE, digits = NA, pretty = FALSE)
