@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from crosslevel import quality
-from crosslevel.errors import MeasurementError
+from crosslevel.errors import MeasurementError, ModelError
 from crosslevel.quality.survey import SurveyDesign
 from reference_values import data, entries
 
@@ -113,6 +113,24 @@ def test_models_and_tests_equal_r() -> None:
         [theirs["t"], theirs["df"], theirs["p"], theirs["diff"]],
         rtol,
     )
+
+
+def test_joint_tests_equal_r() -> None:
+    entry = entries("survey_more")["joint_tests"]
+    expected, rtol = entry.values, entry.tolerance["default"]["rtol"]
+    frame = data("apistrat").rename(columns={"sch.wide": "wide"})
+    design = quality.design(frame, weights="pw", strata="stype", fpc="fpc")
+    linear = survey.regress("api00 ~ stype * meals + ell", design)
+    logistic = survey.regress("wide ~ stype + ell + meals", design, family="binomial")
+    products = [term for term in linear.terms if ":" in term]
+    levels = [term for term in logistic.terms if term.startswith("stype")]
+    for made, terms, key in (
+        (linear, products, "interaction"), (linear, ["ell"], "ell"), (logistic, levels, "logistic")
+    ):  # fmt: skip
+        row = made.joint_test(terms).iloc[0]
+        _close(row[["statistic", "df", "df_denominator", "p_value"]], expected[key], rtol)
+    with pytest.raises(ModelError, match=r"There is no term 'el' in this model\. Did you mean"):
+        linear.joint_test(["el"])
 
 
 def test_jackknife_equals_r() -> None:
