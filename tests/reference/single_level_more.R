@@ -1,6 +1,7 @@
 # Values of single-level analyses that the file single_level.json does not hold. Run from the top of
 # the checkout: Rscript tests/reference/single_level_more.R
-# Packages: jsonlite.
+# Packages: sandwich, lmtest, jsonlite.
+suppressMessages({library(sandwich); library(lmtest)})
 folder <- "tests/reference"
 read <- function(name) read.csv(file.path(folder, "data", paste0(name, ".csv")))
 entries <- list()
@@ -31,6 +32,30 @@ two_groups("two_groups_exam", "Exam", "normexam", "sex")
 two_groups("two_groups_seatbelts", "Seatbelts", "DriversKilled", "law")
 two_groups("two_groups_males", "Males", "wage", "union")
 
+# Newey and West with prewhitening and automatic lags; RESET.
+serial <- function(id, formula) {
+  m <- lm(formula, read("Seatbelts"))
+  se <- function(...) bare(sqrt(diag(NeweyWest(m, ...))))
+  add(id, "Seatbelts", "sandwich::NeweyWest(m, lag=, prewhite=, adjust=)", list(
+    formula = deparse1(formula), default = se(), automatic = se(prewhite = FALSE),
+    prewhitened_lag4 = se(lag = 4), prewhitened_lag0_adjusted = se(lag = 0, adjust = TRUE),
+    lags = floor(c(bwNeweyWest(m), bwNeweyWest(m, prewhite = 0)))))
+}
+serial("serial_drivers", log(drivers) ~ law + PetrolPrice + log(kms))
+serial("serial_front", front ~ rear + law + t)
+serial("serial_van", VanKilled ~ law + t)
+
+reset <- function(id, data, formula) {
+  test <- resettest(lm(formula, read(data)))
+  add(id, data, "lmtest::resettest(lm(...), power=2:3)", list(
+    formula = deparse1(formula), reset = bare(test$statistic, test$parameter, test$p.value)))
+}
+reset("reset_attitude", "attitude", rating ~ complaints + critical + advance)
+reset("reset_exam", "Exam", normexam ~ standLRT + sex)
+reset("reset_no_intercept", "attitude", rating ~ 0 + raises + learning)
+reset("reset_seatbelts", "Seatbelts", front ~ rear + law + t)
+
 jsonlite::write_json(list(topic = "single_level_more", made_by = "single_level_more.R",
-  R = R.version.string, packages = setNames(list(), character(0)), entries = entries),
+  R = R.version.string, packages = list(sandwich = as.character(packageVersion("sandwich")),
+  lmtest = as.character(packageVersion("lmtest"))), entries = entries),
   file.path(folder, "single_level_more.json"), auto_unbox = TRUE, digits = NA, pretty = FALSE)

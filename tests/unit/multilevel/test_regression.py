@@ -188,6 +188,36 @@ def test_interrupted_time_series_equals_r() -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["serial_drivers", "serial_front", "serial_van"])
+def test_prewhitened_and_automatic_newey_west_equal_r(name: str) -> None:
+    entry = entries("single_level_more")[name]
+    expected, rtol = entry.values, entry.tolerance["default"]["rtol"]
+    fit = regress(expected["formula"], data(entry.dataset))
+    automatic = fit.with_vcov("HAC", lags="automatic")
+    default = fit.with_vcov("HAC", lags="automatic", prewhiten=True)
+    assert [default.covariance.lags, automatic.covariance.lags] == expected["lags"]
+    _close(default.tidy()["std_error"], expected["default"], rtol)
+    _close(automatic.tidy()["std_error"], expected["automatic"], rtol)
+    white = {"prewhiten": True}
+    _close(_errors(fit, "HAC", lags=4, **white), expected["prewhitened_lag4"], rtol)
+    adjusted = _errors(fit, "HAC", lags=0, adjust=True, **white)
+    _close(adjusted, expected["prewhitened_lag0_adjusted"], rtol)
+
+
+@pytest.mark.parametrize("name", ["attitude", "exam", "no_intercept", "seatbelts"])
+def test_reset_equals_r(name: str) -> None:
+    entry = entries("single_level_more")[f"reset_{name}"]
+    fit = regress(entry.values["formula"], data(entry.dataset))
+    row = fit.tests().set_index("test").loc["reset"].astype(float)
+    found = row[["statistic", "df", "df_denominator", "p_value"]]
+    _close(found, entry.values["reset"], entry.tolerance["default"]["rtol"])
+
+
+def test_reset_is_missing_where_predictors_take_two_values(frame: pd.DataFrame) -> None:
+    tests = regress("z ~ sex", frame).tests().set_index("test")
+    assert tests.loc["reset", ["statistic", "p_value"]].isna().all()
+
+
 @pytest.fixture
 def frame() -> pd.DataFrame:
     rng = np.random.default_rng(8)
@@ -348,6 +378,10 @@ def test_refusals_after_the_fit(frame: pd.DataFrame) -> None:
         fit.with_vcov("HC1", lags=2)
     with pytest.raises(ModelError, match="from 0 to 79, got 80"):
         fit.with_vcov("HAC", lags=80)
+    with pytest.raises(ModelError, match="from 0 to 78, got 79"):
+        fit.with_vcov("HAC", lags=79, prewhiten=True)
+    with pytest.raises(ModelError, match="a whole number or 'automatic', got 'auto'"):
+        fit.with_vcov("HAC", lags="auto")
     with pytest.raises(ModelError, match="from 1 to 77, got 0"):
         fit.tests(order=0)
     with pytest.raises(ModelError, match="use method='wald'"):
