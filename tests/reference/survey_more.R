@@ -33,6 +33,23 @@ add("joint_tests", "regTermTest(svyglm(...), ~stype:meals)", list(
   interaction = joint(linear, ~stype:meals), ell = joint(linear, ~ell),
   logistic = joint(logistic, ~stype)), rtol = 1e-6)
 
+# Who lacks a predictor is outside the domain: a sampling unit without anybody left is not counted.
+clusters <- svydesign(id = ~dnum, strata = ~stype, weights = ~pw, data = d, nest = TRUE)
+gaps <- lapply(list(strata = strata, clusters = clusters), function(design) {
+  fit <- svyglm(api00 ~ avg.ed + acs.core, design)
+  test <- svyttest(acs.core ~ awards, design)
+  list(coef = both(fit), df = fit$df.residual, n = length(fit$y),
+       p = unname(summary(fit)$coefficients[, 4]),
+       t_test = as.numeric(c(test$statistic, test$parameter, test$p.value)))
+})
+add("missing_predictors", "svyglm(api00 ~ avg.ed + acs.core, d); svyttest(acs.core ~ awards, d)", gaps)
+
+effects <- function(design) list(
+  total = unname(deff(svytotal(~api00, design, deff = TRUE))),
+  by = svyby(~enroll, ~stype, design, svytotal, deff = TRUE)$DEff.enroll)
+add("effects_of_totals", "svytotal(~api00, d, deff=TRUE); svyby(~enroll, ~stype, d, svytotal, deff=TRUE)",
+    list(strata = effects(strata), clusters = effects(clusters)))
+
 # svyrecvar sweeps raked margins ten times; here three thousand times, which is the projection.
 swept <- survey:::svyrecvar
 body(swept) <- parse(text = sub("iterations in 1:10)", "iterations in 1:3000)",

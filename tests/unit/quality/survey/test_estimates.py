@@ -133,6 +133,37 @@ def test_joint_tests_equal_r() -> None:
         linear.joint_test(["el"])
 
 
+def _two(frame: pd.DataFrame) -> dict[str, SurveyDesign]:
+    options: dict[str, Any] = {"weights": "pw", "strata": "stype"}
+    return {
+        "strata": quality.design(frame, fpc="fpc", **options),
+        "clusters": quality.design(frame, cluster="dnum", nest=True, **options),
+    }
+
+
+@pytest.mark.parametrize("kind", ["strata", "clusters"])
+def test_missing_predictors_cost_degrees_of_freedom(kind: str) -> None:
+    """106 of 200 schools used to be tested with the 195 degrees of freedom of all 200."""
+    entry = entries("survey_more")["missing_predictors"]
+    expected, rtol = entry.values[kind], entry.tolerance["default"]["rtol"]
+    frame = data("apistrat").rename(columns={"avg.ed": "educated", "acs.core": "core"})
+    made = survey.regress("api00 ~ educated + core", _two(frame)[kind])
+    _both(made, expected["coef"], rtol)
+    assert (made.df[0], made.n[0]) == (expected["df"], expected["n"])
+    _close(made.tidy()["p_value"], expected["p"], rtol)
+    row = survey.t_test(_two(frame)[kind], "core", group="awards").tidy().iloc[0]
+    _close(row[["statistic", "df", "p_value"]], expected["t_test"], rtol)
+
+
+@pytest.mark.parametrize("kind", ["strata", "clusters"])
+def test_design_effects_of_totals_equal_r(kind: str) -> None:
+    entry = entries("survey_more")["effects_of_totals"]
+    expected, rtol = entry.values[kind], entry.tolerance["default"]["rtol"]
+    design = _two(data("apistrat"))[kind]
+    _close(survey.total(design, "api00").design_effect, [expected["total"]], rtol)
+    _close(survey.total(design, "enroll", by="stype").design_effect, expected["by"], rtol)
+
+
 def test_jackknife_equals_r() -> None:
     entry = entries("survey")["jackknife_apistrat"]
     expected, rtol = entry.values, entry.tolerance["default"]["rtol"]
