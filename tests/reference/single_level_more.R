@@ -1,7 +1,7 @@
 # Values of single-level analyses that the file single_level.json does not hold. Run from the top of
 # the checkout: Rscript tests/reference/single_level_more.R
-# Packages: sandwich, lmtest, jsonlite.
-suppressMessages({library(sandwich); library(lmtest)})
+# Packages: sandwich, lmtest, lme4, jsonlite.
+suppressMessages({library(sandwich); library(lmtest); library(lme4)})
 folder <- "tests/reference"
 read <- function(name) read.csv(file.path(folder, "data", paste0(name, ".csv")))
 entries <- list()
@@ -55,7 +55,31 @@ reset("reset_exam", "Exam", normexam ~ standLRT + sex)
 reset("reset_no_intercept", "attitude", rating ~ 0 + raises + learning)
 reset("reset_seatbelts", "Seatbelts", front ~ rear + law + t)
 
+# Likelihood-ratio tests, one of them of a random intercept against none.
+ratio <- function(id, data, small, large, family, fit) {
+  d <- read(data)
+  test <- lrtest(fit(small, d), fit(large, d))
+  add(id, data, "lmtest::lrtest(small, large)", list(
+    small = deparse1(small), large = deparse1(large), family = family,
+    log_likelihoods = bare(test$LogLik), parameters = bare(test$`#Df`),
+    test = bare(test$Chisq[2], abs(test$Df[2]), test$`Pr(>Chisq)`[2])), 1e-7)
+}
+general <- function(family) function(f, d) glm(f, family, d, control = glm.control(epsilon = 1e-14))
+ratio("ratio_attitude", "attitude", rating ~ complaints, rating ~ complaints + learning + raises,
+      "gaussian", lm)
+ratio("ratio_ticks", "grouseticks", TICKS ~ cHEIGHT, TICKS ~ YEAR + cHEIGHT, "poisson",
+      function(f, d) general("poisson")(f, transform(d, YEAR = factor(YEAR))))
+d <- read("Exam")
+one <- lm(normexam ~ standLRT, d)
+two <- lmer(normexam ~ standLRT + (1 | school), d, REML = FALSE, control = lmerControl(
+  optimizer = "bobyqa", optCtrl = list(rhobeg = 1e-3, rhoend = 1e-11)))
+test <- anova(two, one)
+add("ratio_schools", "Exam", "anova(lmer(REML=FALSE), lm)", list(
+  small = "normexam ~ standLRT", large = "normexam ~ standLRT + (1 | school)", family = "gaussian",
+  log_likelihoods = bare(test$logLik), parameters = bare(test$npar),
+  test = bare(test$Chisq[2], test$Df[2], test$`Pr(>Chisq)`[2])), 1e-7)
+
 jsonlite::write_json(list(topic = "single_level_more", made_by = "single_level_more.R",
   R = R.version.string, packages = list(sandwich = as.character(packageVersion("sandwich")),
-  lmtest = as.character(packageVersion("lmtest"))), entries = entries),
+  lmtest = as.character(packageVersion("lmtest")), lme4 = as.character(packageVersion("lme4"))), entries = entries),
   file.path(folder, "single_level_more.json"), auto_unbox = TRUE, digits = NA, pretty = FALSE)
