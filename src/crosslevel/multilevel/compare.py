@@ -75,6 +75,8 @@ def _check(fits: tuple[Fit, ...]) -> None:
         raise ModelError("`compare` needs two fits or more.")
     first = fits[0]
     for fit in fits:
+        if not isinstance(fit, MultilevelFit | RegressionFit):
+            raise ModelError(f"`compare` takes what `fit` and `regress` return, got {type(fit)}.")
         if isinstance(fit, RegressionFit) and fit.clusters is not None:
             raise ModelError(
                 "Rows in clusters are not independent, so their likelihoods cannot be compared; "

@@ -9,6 +9,7 @@ A weight d becomes d F(u), u = x'l, with F(0) = F'(0) = 1 and l chosen so that t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,13 +73,13 @@ def distance(method: str, bounds: tuple[float, float] | None) -> Distance:
                 "'logit' needs `bounds`: the smallest and the largest factor, such as (0.5, 2)."
             )
         return Distance(method, -np.inf if method == "linear" else 0.0, np.inf)
-    low, high = map(float, bounds)
-    if not -np.inf < low < 1.0 < high < np.inf:
+    number = isinstance(bounds, Sequence) and all(isinstance(b, int | float) for b in bounds)
+    if not number or len(bounds) != 2 or not -np.inf < bounds[0] < 1.0 < bounds[1] < np.inf:
         raise MeasurementError(
             "`bounds` are the smallest and the largest factor by which a weight may change, below "
             f"and above 1; got {bounds!r}."
         )
-    return Distance(method, low, high)
+    return Distance(method, float(bounds[0]), float(bounds[1]))
 
 
 def calibrated(

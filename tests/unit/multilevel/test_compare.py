@@ -77,6 +77,8 @@ def test_regressions_that_cannot_be_compared() -> None:
         compare(plain, regress("high ~ standLRT + sex", frame, cluster="school"))
     with pytest.raises(ModelError, match="differ in method: ml and reml"):
         compare(plain, fit("high ~ standLRT + (1 | school)", frame))
+    with pytest.raises(ModelError, match="what `fit` and `regress` return, got <class 'float'>"):
+        compare(plain, 3.0)  # type: ignore[arg-type]
 
 
 def test_refusals() -> None:

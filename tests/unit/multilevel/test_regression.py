@@ -402,6 +402,11 @@ def test_refusals_after_the_fit(frame: pd.DataFrame) -> None:
 
 def test_joint_test_of_one_term_is_its_t_test(frame: pd.DataFrame) -> None:
     fit = regress("z ~ x + sex", frame)
+    with pytest.raises(ModelError, match="Give the terms as a list, got the text 'x'"):
+        fit.joint_test("x")
+    for terms in ([], ["x", "x"]):
+        with pytest.raises(ModelError, match="Name one term or more, each of them once; got"):
+            fit.joint_test(terms)
     one = fit.joint_test(["x"]).iloc[0]
     assert one["p_value"] == pytest.approx(fit.tidy()["p_value"][1], rel=1e-10)
     assert one["statistic"] == pytest.approx(fit.tidy()["statistic"][1] ** 2)

@@ -211,8 +211,9 @@ def test_calibration_that_cannot_be(people: pd.DataFrame) -> None:
         quality.calibrate(people, {"age": 5.0}, method="raking")
     with pytest.raises(MeasurementError, match="'logit' needs `bounds`"):
         quality.calibrate(people, {"age": 5.0}, method="logit")
-    with pytest.raises(MeasurementError, match=r"below and above 1; got \(1.2, 3\)"):
-        quality.calibrate(people, {"age": 5.0}, bounds=(1.2, 3))
+    for wrong in ((1.2, 3), (0.5, np.inf), (0.5,), "ab", 3.0):
+        with pytest.raises(MeasurementError, match="below and above 1; got"):
+            quality.calibrate(people, {"age": 5.0}, bounds=wrong)  # type: ignore[arg-type]
     for method in METHODS:
         with pytest.raises(MeasurementError, match="meet these totals within `bounds`: they may"):
             quality.calibrate(
