@@ -55,6 +55,23 @@ reset("reset_exam", "Exam", normexam ~ standLRT + sex)
 reset("reset_no_intercept", "attitude", rating ~ 0 + raises + learning)
 reset("reset_seatbelts", "Seatbelts", front ~ rear + law + t)
 
+# Shares of successes, with the number of trials as weights.
+shares <- function(id, formula) {
+  d <- transform(read("cbpp"), period = factor(period))
+  m <- glm(formula, binomial, d, weights = size, control = glm.control(epsilon = 1e-14, maxit = 100))
+  s <- summary(m)$coefficients
+  add(id, "cbpp", "glm(incidence/size ~ ..., binomial, weights=size)", list(
+    right = deparse1(formula[[3]]), estimate = bare(s[, 1]), std_error = bare(s[, 2]),
+    p_value = bare(s[, 4]), log_likelihood = bare(logLik(m)), aic = AIC(m), bic = BIC(m),
+    deviance = deviance(m), null_deviance = m$null.deviance, hat = max(hatvalues(m)),
+    cooks_distance = max(cooks.distance(m)), studentised = max(abs(rstudent(m))),
+    HC0 = bare(sqrt(diag(vcovHC(m, "HC0")))), HC3 = bare(sqrt(diag(vcovHC(m, "HC3")))),
+    CR1 = bare(sqrt(diag(vcovCL(m, d$herd, type = "HC0")))),
+    profile = unname(suppressMessages(confint(m, level = 0.95)))), 1e-6)
+}
+shares("shares_period", incidence / size ~ period)
+shares("shares_herd", incidence / size ~ period + I(herd > 7))
+
 # Likelihood-ratio tests, one of them of a random intercept against none.
 ratio <- function(id, data, small, large, family, fit) {
   d <- read(data)

@@ -117,7 +117,7 @@ class RegressionFit:
 
     @property
     def r_squared(self) -> float:
-        """Share of the deviance explained: of the variance (gaussian), McFadden's (binomial)."""
+        """Share of the deviance explained: of the variance (gaussian), McFadden's (0 and 1)."""
         return 1.0 - self.solution.deviance / self.null.deviance
 
     def reference(self) -> Reference:

@@ -228,6 +228,50 @@ def frame() -> pd.DataFrame:
     return pd.DataFrame({**table, "sex": np.where(rng.random(80) < 0.5, "F", "M")})
 
 
+@pytest.mark.parametrize("name", ["shares_period", "shares_herd"])
+def test_shares_of_trials_equal_r(name: str) -> None:
+    entry = entries("single_level_more")[name]
+    expected, rtol = entry.values, entry.tolerance["default"]["rtol"]
+    frame = data("cbpp").assign(share=lambda d: d["incidence"] / d["size"])
+    frame["late"] = np.where(frame["herd"].astype(int) > 7, "yes", "no")
+    right = expected["right"].replace("I(herd > 7)", "late")
+    options = {"family": "binomial", "weights": "size", "cluster": "herd"}
+    fit = regress(f"share ~ {right}", frame, **options)
+    table = fit.with_vcov("model").tidy()
+    for column in ("estimate", "std_error", "p_value"):
+        _close(table[column], expected[column], rtol)
+    one, rows = fit.glance().iloc[0], fit.augment().abs().max()
+    for column in ("log_likelihood", "aic", "bic", "deviance", "null_deviance"):
+        assert one[column] == pytest.approx(expected[column], rel=rtol), column
+    for column in ("hat", "cooks_distance", "studentised"):
+        assert rows[column] == pytest.approx(expected[column], rel=rtol), column
+    for kind in ("HC0", "HC3", "CR1"):
+        _close(_errors(fit, kind), expected[kind], rtol)
+    ends = fit.intervals()[["conf_low", "conf_high"]]
+    _close(ends, expected["profile"], 1e-3)  # as the reference files: R's profile interpolates
+
+
+def test_shares_are_people_counted_together() -> None:
+    """One row per animal gives the same coefficients and differences of likelihoods."""
+    frame = data("cbpp").assign(share=lambda d: d["incidence"] / d["size"])
+    animals = frame.loc[frame.index.repeat(frame["size"])].assign(
+        ill=[float(k < n) for n, size in zip(frame["incidence"], frame["size"], strict=True)
+             for k in range(size)]
+    )  # fmt: skip
+    grouped, single = (
+        [regress(f"{y} ~ {right}", d, family="binomial", weights=w) for right in ("period", "1")]
+        for y, d, w in (("share", frame, "size"), ("ill", animals, None))
+    )
+    np.testing.assert_allclose(grouped[0].vcov(), single[0].vcov(), rtol=1e-8)
+    gained = [two[0].log_likelihood - two[1].log_likelihood for two in (grouped, single)]
+    assert gained[0] == pytest.approx(gained[1])
+    with pytest.raises(ModelError, match="or the share of successes in `weights` trials; found"):
+        regress("share ~ period", frame.assign(size=10), family="binomial", weights="size")
+    all_ill = frame.assign(share=np.where(frame["period"] == "2", 1.0, frame["share"]))
+    with pytest.raises(ModelError, match=r"Perfect separation: 'period\[2\]' tells"):
+        regress("share ~ period", all_ill, family="binomial", weights="size")
+
+
 def test_weights_that_vary_in_clusters_equal_a_dense_witness(frame: pd.DataFrame) -> None:
     """CR2 and its degrees of freedom from the (n, n) matrices of their definition."""
     frame = frame.assign(w=np.linspace(0.5, 2.0, 80))
