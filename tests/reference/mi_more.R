@@ -47,6 +47,19 @@ general <- function(id, data, formula, null, family) {
 general("logistic_hyp", "nhanes_imputed", I(hyp - 1) ~ bmi + chl, I(hyp - 1) ~ 1, "binomial")
 general("poisson_popular", "popmis_imputed", round(popular) ~ sex + texp, round(popular) ~ sex, "poisson")
 
+stacked <- function(id, data, formula, null, family) {
+  d <- read(data)
+  fit <- function(f) as_result(lapply(d, function(x) if (family == "gaussian")
+    do.call("lm", list(f, x)) else do.call("glm", list(f, family, x, epsilon = 1e-14, maxit = 100))))
+  add(id, data, "mitml::testModels(fits, fits0, method='D4', data=, ariv='positive')", list(
+    formula = deparse1(formula), null = deparse1(null), family = family,
+    test = bare(testModels(fit(formula), fit(null), method = "D4", data = d, ariv = "positive")$test)),
+    1e-6)
+}
+stacked("stacked_chl", "nhanes_imputed", chl ~ age + bmi, chl ~ 1, "gaussian")
+stacked("stacked_bmi", "nhanes_imputed", bmi ~ age + hyp + chl, bmi ~ age + hyp, "gaussian")
+stacked("stacked_sex", "popmis_imputed", sex ~ popular + texp, sex ~ texp, "binomial")
+
 slopes <- function(f) as_result(lapply(read("popmis_imputed"), function(d) lmer(f, d, REML = FALSE,
   control = lmerControl(optimizer = "bobyqa", optCtrl = list(rhobeg = 1e-3, rhoend = 1e-11)))))
 full <- slopes(popular ~ sex + texp + (1 + sex | school))

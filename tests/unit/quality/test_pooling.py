@@ -190,6 +190,30 @@ def test_generalised_linear_models_equal_mice_and_mitml(name):
         np.testing.assert_allclose(got, expected, rtol=rtol, err_msg=method)
 
 
+@pytest.mark.parametrize("name", ["stacked_chl", "stacked_bmi", "stacked_sex"])
+def test_d4_equals_mitml(name):
+    entry = MORE[name]
+    values, rtol = entry.values, entry.tolerance["default"]["rtol"]
+    full, null = (
+        pool([regress(values[key], d, family=values["family"]) for d in _imputed(entry.dataset)])
+        for key in ("formula", "null")
+    )
+    _check_test(full.test(null, method="D4"), dict(enumerate(values["test"])), rtol)
+
+
+def test_d4_without_missing_values_is_the_likelihood_ratio(popmis):
+    frame = NHANES[0].assign(o=0.1)
+    full, null = (
+        [regress(f, frame, family="poisson", offset="o")] * 3 for f in ("hyp ~ bmi", "hyp ~ 1")
+    )
+    found = pool(full).test(pool(null), method="D4")
+    ratio = 2 * (full[0].log_likelihood - null[0].log_likelihood)
+    assert found.statistic == pytest.approx(ratio, rel=1e-8)
+    assert found.riv == pytest.approx(0.0, abs=1e-8)
+    with pytest.raises(ModelError, match="each group would count m times; use method='D3'"):
+        pool(popmis[0]).test(pool(popmis[1]), method="D4")
+
+
 def test_random_slopes_equal_mitml():
     entry = MORE["random_slope"]
     values, rtol = entry.values, entry.tolerance["default"]["rtol"]
@@ -314,7 +338,7 @@ TWO = [regress("chl ~ age", d) for d in NHANES[:2]]
         (lambda: pool(TWO).test(["bmi"]), "this one has no 'bmi'. Its terms are (Intercept), age."),
         (lambda: pool(TWO).test("age"), "Give the terms as a list, got the text 'age'."),
         (lambda: pool(TWO).test([]), "there is nothing to test."),
-        (lambda: pool(TWO).test(["age"], method="D4"), "`method` must be 'D1', 'D2', 'D3'"),
+        (lambda: pool(TWO).test(["age"], method="D5"), "`method` must be 'D1', 'D2', 'D3', 'D4'"),
         (lambda: pool(TWO).test(["age"], use="score"), "`use` must be 'wald' or 'likelihood'"),
         (lambda: pool(TWO).test(["age"], method="D3"), "D3 with likelihoods needs the smaller"),
         (
