@@ -18,7 +18,7 @@ from crosslevel.errors import ModelError, did_you_mean
 from crosslevel.multilevel.coding import Floats, is_number, labels
 
 Pair = Callable[[Floats, Floats], Floats]
-LARGEST = 700.0  # exp(709) is the largest double
+LARGEST = 300.0  # the square of exp(300) is still a double: a step too far can be halved
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,9 +76,10 @@ def solve(
     n = len(y)
     w = np.ones(n) if w is None else w
     shift = np.zeros(n) if offset is None else offset
-    eta = family.start(y) if start is None else shift + start @ X
-    beta = np.zeros(len(X)) if start is None else start
+    eta, beta = family.start(y), np.zeros(len(X))
     deviance, converged = np.inf, False
+    if start is not None:
+        beta, eta, deviance = _at(start, X, y, w, shift, family)
     for step in range(STEPS):
         mu = family.mean(eta)
         V = family.variance(mu)
@@ -89,7 +90,10 @@ def solve(
         if step == 0 and start is None:
             beta, eta, deviance = _at(proposal, X, y, w, shift, family)
         else:
-            beta, eta, deviance = _halved(beta, proposal, previous, (X, y, w, shift, family))
+            found = _halved(beta, proposal, previous, (X, y, w, shift, family))
+            if found is None:
+                break
+            beta, eta, deviance = found
         if family is GAUSSIAN or abs(previous - deviance) <= CLOSE * (abs(deviance) + 0.1):
             converged = True
             break
@@ -124,14 +128,14 @@ def _halved(
     proposal: Floats,
     deviance: float,
     problem: tuple[Floats, Floats, Floats, Floats, Family],
-) -> tuple[Floats, Floats, float]:
-    """Return the step towards the proposal, halved while the deviance rises."""
+) -> tuple[Floats, Floats, float] | None:
+    """Return the step towards the proposal, halved while the deviance rises; None if it does."""
     made = _at(proposal, *problem)
     for _ in range(20):
         if made[2] <= deviance * (1.0 + 1e-10) + 1e-10:
-            break
+            return made
         made = _at(0.5 * (beta + made[0]), *problem)
-    return made
+    return None
 
 
 def log_likelihood(solution: Solution) -> float:

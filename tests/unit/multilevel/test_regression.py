@@ -372,6 +372,29 @@ def test_a_steep_slope_is_no_separation() -> None:
     assert fit.intervals()["conf_low"][1] > 0
 
 
+def test_ends_of_profile_intervals_have_the_stated_deviance() -> None:
+    """The upper end of an intercept was 4.473, where the deviance has risen by 3.724 only."""
+    frame = data("cbpp").assign(any=lambda d: (d["incidence"] > 0).astype(float))
+    rng = np.random.default_rng(149)
+    steep = pd.DataFrame({"x": rng.normal(size=40) * 5, "z": rng.normal(size=40) + 20})
+    steep["count"] = rng.poisson(np.exp(np.clip(0.6 * steep["x"], -5, 4))).astype(float)
+    for fit in (
+        regress("any ~ period + size", frame, family="binomial"),
+        regress("count ~ x + z", steep, family="poisson"),
+    ):
+        s, ends = fit.solution, fit.intervals()
+        for j, name in enumerate(fit.names):
+            others = np.delete(s.X, j, axis=0)
+            for end in ends.loc[j, ["conf_low", "conf_high"]].astype(float):
+                made = sm.GLM(
+                    s.y, others.T, offset=end * s.X[j],
+                    family=sm.families.Binomial() if fit.family == "binomial"
+                    else sm.families.Poisson(),
+                ).fit(tol=1e-12)  # fmt: skip
+                rise = made.deviance - s.deviance
+                assert rise == pytest.approx(3.841458820694124, rel=1e-6), name
+
+
 def test_an_end_without_bound_is_infinite(frame: pd.DataFrame) -> None:
     """Without an event in one group its own interval has one end."""
     fit = regress("y ~ x", frame, family="binomial")
