@@ -218,11 +218,21 @@ def _standardised(
 
 
 def _noncentrality(t: float, v: int, probability: float) -> float:
-    """Return the noncentrality at which t is this quantile."""
-    reach = 6.0 + abs(t)
-    return float(
-        brentq(lambda c: stats.nct.cdf(t, v, c) - probability, t - reach, t + reach, xtol=1e-10)
-    )
+    """Return the noncentrality at which t is this quantile.
+
+    The bracket grows from t: far beyond it, on the other side of zero, scipy's density is nan.
+    """
+
+    def _excess(c: float) -> float:
+        return float(stats.nct.cdf(t, v, c)) - probability
+
+    step = float(np.sqrt(1.0 + t * t / (2.0 * v)))
+    low, high = t - step, t + step
+    while _excess(low) < 0.0:
+        low -= step
+    while _excess(high) > 0.0:
+        high += step
+    return float(brentq(_excess, low, high, xtol=1e-10))
 
 
 def _wilcoxon(x: Floats, y: Floats) -> dict[str, object]:

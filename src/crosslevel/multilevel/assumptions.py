@@ -8,9 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy.stats import chi2
+from scipy.stats import f as f_distribution
 
 from crosslevel.errors import ModelError
 from crosslevel.multilevel.coding import Floats
+from crosslevel.multilevel.conditioning import independent
 from crosslevel.multilevel.design import INTERCEPT, Design
 from crosslevel.multilevel.families import GAUSSIAN
 from crosslevel.multilevel.glm import Solution, solve
@@ -60,6 +62,29 @@ def breusch_pagan(solution: Solution) -> tuple[float, float, float]:
     fitted = solve(X, squared, family=GAUSSIAN, w=w).mu
     statistic = n * float(w @ fitted**2) / float(squared @ squared)
     return statistic, float(P - 1), float(chi2.sf(statistic, P - 1))
+
+
+def reset(solution: Solution) -> tuple[float, float, float, float]:
+    """Return F, its two df and p value of curves that the predictors leave out.
+
+    Notes
+    -----
+    Joint test of the square and the cube of the fitted mean, added to the predictors; nan where
+    they add nothing, because the predictors take few values. Source: Ramsey (1969); agrees with R
+    lmtest::resettest for unweighted models.
+    """
+    s, n, P = solution, len(solution.y), len(solution.beta)
+    centre = s.mu.mean() if (s.X == 1.0).all(axis=1).any() else 0.0
+    fitted = (s.mu - centre) / max(float(s.mu.std()), 1e-300)
+    powers = np.array([fitted**2, fitted**3])
+    names = tuple(map(str, range(P + 2)))
+    kept = independent(np.vstack([s.X, powers]), names)
+    if len(kept) < P + 2 or n <= P + 2:
+        return np.nan, 2.0, float(n - P - 2), np.nan
+    wider = solve(np.vstack([s.X, powers]), s.y, family=GAUSSIAN, w=s.w)
+    left = float(n - P - 2)
+    F = (s.deviance - wider.deviance) / 2.0 / (wider.deviance / left)
+    return F, 2.0, left, float(f_distribution.sf(F, 2, left))
 
 
 def influence(solution: Solution) -> dict[str, Floats]:

@@ -274,8 +274,12 @@ def unit_rows(names: Sequence[str], terms: Sequence[str]) -> Floats:
     Raises
     ------
     ModelError
-        For a term that is not in the model.
+        For no term, one that is named twice or not in the model, and a text in place of a list.
     """
+    if isinstance(terms, str):
+        raise ModelError(f"Give the terms as a list, got the text {terms!r}.")
+    if not terms or len(set(terms)) < len(terms):
+        raise ModelError(f"Name one term or more, each of them once; got {list(terms)!r}.")
     rows = np.zeros((len(terms), len(names)))
     for k, term in enumerate(terms):
         if term not in names:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy.special import expit, gammaln, logit, xlogy
 
@@ -17,7 +18,7 @@ from crosslevel.errors import ModelError, did_you_mean
 from crosslevel.multilevel.coding import Floats, is_number, labels
 
 Pair = Callable[[Floats, Floats], Floats]
-LARGEST = 700.0  # exp(709) is the largest double
+LARGEST = 300.0  # the square of exp(300) is still a double: a step too far can be halved
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,16 +120,20 @@ def outcome(data: pd.DataFrame, column: str, chosen: Family) -> tuple[pd.DataFra
     return data.assign(**{column: coded.astype(float)}), event
 
 
-def check_outcome(y: Floats, chosen: Family, name: str) -> None:
+def check_outcome(y: Floats, chosen: Family, name: str, trials: Floats | None = None) -> None:
     """Refuse an outcome that the family cannot have.
 
     Raises
     ------
     ModelError
-        For a binomial outcome other than 0 and 1, and for counts that are no whole numbers from 0.
+        For a binomial outcome other than 0 and 1, or a share that is no whole number of successes
+        in so many `trials` (n,); and for counts that are no whole numbers from 0.
     """
     if chosen is BINOMIAL:
         bad, would = ~np.isin(y, (0.0, 1.0)), "0 or 1 (or two labels); give one row per person"
+        if trials is not None:
+            bad &= ~((y > 0.0) & (y < 1.0) & _whole(trials) & _whole(trials * y))
+            would = "0 or 1 (or two labels), or the share of successes in `weights` trials"
     elif chosen is POISSON:
         bad, would = (y < 0) | (y != np.round(y)), "a count: 0, 1, 2, ..."
     else:
@@ -138,3 +143,8 @@ def check_outcome(y: Floats, chosen: Family, name: str) -> None:
             f"The outcome '{name}' of a {chosen.name} model must be {would}; found {y[bad][0]:g} "
             f"and {int(bad.sum())} such value(s) in all."
         )
+
+
+def _whole(values: Floats) -> npt.NDArray[np.bool_]:
+    """Whether values are whole numbers, as nearly as R asks."""
+    return np.asarray(np.abs(values - np.round(values)) < 1e-3)

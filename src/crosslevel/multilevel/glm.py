@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import solve_triangular
 from scipy.optimize import linprog
+from scipy.special import gammaln
 
 from crosslevel.errors import ModelError, NotConvergedWarning
 from crosslevel.multilevel.coding import Floats
@@ -75,9 +76,10 @@ def solve(
     n = len(y)
     w = np.ones(n) if w is None else w
     shift = np.zeros(n) if offset is None else offset
-    eta = family.start(y) if start is None else shift + start @ X
-    beta = np.zeros(len(X)) if start is None else start
+    eta, beta = family.start(y), np.zeros(len(X))
     deviance, converged = np.inf, False
+    if start is not None:
+        beta, eta, deviance = _at(start, X, y, w, shift, family)
     for step in range(STEPS):
         mu = family.mean(eta)
         V = family.variance(mu)
@@ -88,7 +90,10 @@ def solve(
         if step == 0 and start is None:
             beta, eta, deviance = _at(proposal, X, y, w, shift, family)
         else:
-            beta, eta, deviance = _halved(beta, proposal, previous, (X, y, w, shift, family))
+            found = _halved(beta, proposal, previous, (X, y, w, shift, family))
+            if found is None:
+                break
+            beta, eta, deviance = found
         if family is GAUSSIAN or abs(previous - deviance) <= CLOSE * (abs(deviance) + 0.1):
             converged = True
             break
@@ -123,14 +128,14 @@ def _halved(
     proposal: Floats,
     deviance: float,
     problem: tuple[Floats, Floats, Floats, Floats, Family],
-) -> tuple[Floats, Floats, float]:
-    """Return the step towards the proposal, halved while the deviance rises."""
+) -> tuple[Floats, Floats, float] | None:
+    """Return the step towards the proposal, halved while the deviance rises; None if it does."""
     made = _at(proposal, *problem)
     for _ in range(20):
         if made[2] <= deviance * (1.0 + 1e-10) + 1e-10:
-            break
+            return made
         made = _at(0.5 * (beta + made[0]), *problem)
-    return made
+    return None
 
 
 def log_likelihood(solution: Solution) -> float:
@@ -139,7 +144,20 @@ def log_likelihood(solution: Solution) -> float:
         n = len(solution.y)
         rest = float(np.log(solution.w).sum())
         return 0.5 * (rest - n * float(np.log(2.0 * np.pi * solution.deviance / n) + 1.0))
-    return float(solution.w @ solution.family.log_density(solution.y, solution.mu))
+    own = float(solution.w @ solution.family.log_density(solution.y, solution.mu))
+    return own + orders(solution)
+
+
+def orders(solution: Solution) -> float:
+    """Return the log number of orders in which so many successes may come in so many trials.
+
+    Zero but for the rows of a binomial model that are shares.
+    """
+    if solution.family is not BINOMIAL:
+        return 0.0
+    shares = (solution.y > 0.0) & (solution.y < 1.0)
+    n, k = solution.w[shares], solution.w[shares] * solution.y[shares]
+    return float((gammaln(n + 1.0) - gammaln(k + 1.0) - gammaln(n - k + 1.0)).sum())
 
 
 def refuse_separation(solution: Solution, names: tuple[str, ...]) -> None:
@@ -197,14 +215,14 @@ def _extreme(solution: Solution) -> bool:
 def separating(X: Floats, y: Floats, family: Family) -> Floats | None:
     """Return a direction along which the likelihood rises for ever, or None.
 
-    Binomial: x'd >= 0 where y = 1 and <= 0 where y = 0. Poisson: x'd = 0 where y > 0, <= 0 where
-    y = 0. In both, with a strict inequality somewhere.
+    Binomial: x'd >= 0 where y = 1, <= 0 where y = 0, and = 0 where it is a share between them.
+    Poisson: x'd = 0 where y > 0, <= 0 where y = 0. In both, with a strict inequality somewhere.
     """
     scale = np.abs(X).max(axis=1)
     signed = ((X / scale[:, None]) * np.where(y > 0, 1.0, -1.0)).T
-    equal = None
-    if family is not BINOMIAL:
-        equal, signed = signed[y > 0], signed[y == 0]
+    inner = (y > 0) & (y < 1) if family is BINOMIAL else y > 0
+    equal = signed[inner] if inner.any() else None
+    signed = signed[~inner]
     if not len(signed):
         return None
     found = linprog(

@@ -9,6 +9,7 @@ import numpy as np
 from crosslevel.errors import ModelError
 from crosslevel.multilevel.coding import Floats
 from crosslevel.multilevel.conditioning import lower
+from crosslevel.multilevel.glm import orders
 from crosslevel.multilevel.regression_fit import RegressionFit
 from crosslevel.multilevel.result import MultilevelFit
 from crosslevel.multilevel.threads import one_blas_thread
@@ -102,7 +103,7 @@ def regression_log_likelihood_at(fit: RegressionFit, beta: Floats, *, sigma2: fl
     eta = beta @ solution.X + (0.0 if offset is None else offset)
     if not solution.family.scale:
         density = solution.family.log_density(solution.y, solution.family.mean(eta))
-        return float(solution.w @ density)
+        return float(solution.w @ density) + orders(solution)
     distance = float(solution.w @ (solution.y - eta) ** 2)
     normal = len(eta) * np.log(2.0 * np.pi * sigma2) - np.log(solution.w).sum()
     return float(-0.5 * (normal + distance / sigma2))

@@ -23,11 +23,15 @@ def _end(s: Solution, offset: Floats | None, j: int, side: float, cut: float) ->
     shift = np.zeros(len(s.y)) if offset is None else offset
     others = np.delete(s.X, j, axis=0)
     start = np.delete(s.beta, j)
+    slope = np.delete(s.F[:, j], j) / s.F[j, j]  # of the others' estimates in this coefficient
 
     def _excess(step: float) -> float:
-        fixed = (s.beta[j] + side * step) * s.X[j]
-        made = solve(others, s.y, family=s.family, w=s.w, offset=shift + fixed, start=start)
-        return made.deviance - s.deviance - cut
+        offset = shift + (s.beta[j] + side * step) * s.X[j]
+        near = start + side * step * slope
+        made = solve(others, s.y, family=s.family, w=s.w, offset=offset, start=near)
+        if not made.converged:
+            made = solve(others, s.y, family=s.family, w=s.w, offset=offset, start=start)
+        return made.deviance - s.deviance - cut if made.converged else np.inf
 
     reach = float(np.sqrt(s.F[j, j] * cut))
     low, high = 0.0, reach

@@ -37,7 +37,8 @@ def regress(
     ----------
     formula
         As for `fit`, without random terms. The outcome of a binomial model is 0 and 1, a truth
-        value, or a column of two labels (the second is the event, `fit.event`).
+        value, a column of two labels (the second is the event, `fit.event`), or the share of
+        successes, with the number of trials as `weights`.
     data
         (n_rows, n_columns) one row per observation, in the order of time for `"HAC"`.
     family
@@ -92,7 +93,7 @@ def regress(
     if cluster is not None:
         coded = coded[coded[cluster].notna()]
     design = build(parsed, coded, weights=weights, offset=offset, missing=missing)
-    check_outcome(design.y, chosen, str(response))
+    check_outcome(design.y, chosen, str(response), design.weights)
     kept, dropped = aliased(design)
     if design.n <= len(kept):
         raise ModelError(f"{design.n} rows cannot carry {len(kept)} coefficients and a variance.")

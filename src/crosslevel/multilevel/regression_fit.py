@@ -9,7 +9,13 @@ import numpy as np
 import pandas as pd
 
 from crosslevel.errors import ModelError
-from crosslevel.multilevel.assumptions import breusch_godfrey, breusch_pagan, durbin_watson, vif
+from crosslevel.multilevel.assumptions import (
+    breusch_godfrey,
+    breusch_pagan,
+    durbin_watson,
+    reset,
+    vif,
+)
 from crosslevel.multilevel.assumptions import influence as influence_rows
 from crosslevel.multilevel.coding import Floats
 from crosslevel.multilevel.design import INTERCEPT, Design
@@ -18,6 +24,7 @@ from crosslevel.multilevel.glm import Solution, log_likelihood, solve
 from crosslevel.multilevel.likelihood_intervals import profile
 from crosslevel.multilevel.regression_means import on_all_rows, predicted, slopes
 from crosslevel.multilevel.sandwich import CR, Clusters, Covariance, covariance
+from crosslevel.multilevel.serial import Lags
 from crosslevel.multilevel.tables import coefficient_table, joint_table, quantile
 
 
@@ -110,7 +117,7 @@ class RegressionFit:
 
     @property
     def r_squared(self) -> float:
-        """Share of the deviance explained: of the variance (gaussian), McFadden's (binomial)."""
+        """Share of the deviance explained: of the variance (gaussian), McFadden's (0 and 1)."""
         return 1.0 - self.solution.deviance / self.null.deviance
 
     def reference(self) -> Reference:
@@ -150,7 +157,7 @@ class RegressionFit:
         return joint_table(terms, self.reference().joint(rows, self.beta))
 
     def with_vcov(
-        self, kind: str, *, lags: int | None = None, adjust: bool = False
+        self, kind: str, *, lags: Lags = None, adjust: bool = False, prewhiten: bool = False
     ) -> RegressionFit:
         """Return the same fit with another covariance of the coefficients.
 
@@ -162,16 +169,22 @@ class RegressionFit:
             `"CR3"` for rows in clusters; of a binomial or Poisson fit the last two take time with
             the cube of the largest cluster.
         lags
-            Of HAC: how many rows apart disturbances may be related; floor(4 (n/100)^(2/9)) if None.
+            Of HAC: how many rows apart disturbances may be related; floor(4 (n/100)^(2/9)) if None;
+            `"automatic"` by Newey and West (1994).
         adjust
             Of HAC: multiply by n / (n - P).
+        prewhiten
+            Of HAC: take a first-order autoregression out of the scores first, for strong serial
+            correlation. With it and `"automatic"` lags this is the default of R's `NeweyWest`.
 
         Raises
         ------
         ModelError
             For an unknown kind, CR without clusters, and a covariance that does not exist here.
         """
-        made = covariance(kind, self.solution, self.clusters, lags=lags, adjust=adjust)
+        made = covariance(
+            kind, self.solution, self.clusters, lags=lags, adjust=adjust, prewhiten=prewhiten
+        )
         return replace(self, covariance=made)
 
     def intervals(self, *, method: str = "profile", conf_level: float = 0.95) -> pd.DataFrame:
@@ -274,10 +287,11 @@ class RegressionFit:
         return predicted(self, data, conf_level=conf_level)
 
     def tests(self, *, order: int = 1) -> pd.DataFrame:
-        """Return tests of assumptions of a gaussian fit: test, statistic, df, p_value.
+        """Return tests of assumptions of a gaussian fit: test, statistic, df, ..., p_value.
 
         `durbin_watson` (serial order, no p value), `breusch_godfrey` (serial correlation up to
-        `order`), `breusch_pagan` (unequal variances, Koenker's studentised form).
+        `order`), `breusch_pagan` (unequal variances, Koenker's studentised form), `reset` (curves
+        left out: square and cube of the fitted mean). `df_denominator` is that of an F test.
 
         Raises
         ------
@@ -287,11 +301,13 @@ class RegressionFit:
         if not self.solution.family.scale:
             raise ModelError(f"These tests are for gaussian models; this one is {self.family}.")
         rows = [
-            ("durbin_watson", durbin_watson(self.solution), np.nan, np.nan),
-            ("breusch_godfrey", *breusch_godfrey(self.solution, order)),
-            ("breusch_pagan", *breusch_pagan(self.solution)),
+            ("durbin_watson", durbin_watson(self.solution), np.nan, np.nan, np.nan),
+            ("breusch_godfrey", *_chi_square(*breusch_godfrey(self.solution, order))),
+            ("breusch_pagan", *_chi_square(*breusch_pagan(self.solution))),
+            ("reset", *reset(self.solution)),
         ]
-        return pd.DataFrame(rows, columns=["test", "statistic", "df", "p_value"])
+        columns = ["test", "statistic", "df", "df_denominator", "p_value"]
+        return pd.DataFrame(rows, columns=columns)
 
     def vif(self) -> pd.DataFrame:
         """Return variance inflation by term: term, vif. Above 10 a term is nearly a sum of others.
@@ -312,6 +328,11 @@ class RegressionFit:
         ):
             lines.append(f"  {name:<28} {beta:>12.5g}  (s.e. {np.sqrt(variance):.4g})")
         return "\n".join(lines)
+
+
+def _chi_square(statistic: float, df: float, p_value: float) -> tuple[float, ...]:
+    """A chi-square test as one with an infinite denominator."""
+    return statistic, df, np.inf, p_value
 
 
 def pearson_chi_square(solution: Solution) -> float:

@@ -1,19 +1,18 @@
-"""Covariance of regression coefficients that survives unequal variances, clusters and serial order.
+"""Covariance of regression coefficients that survives unequal variances and clusters.
 
 With F = (X W X')^-1, score s_i = w_i (y_i - mu_i) x_i, residual e = y - mu and leverage h:
 
     HC   = F [sum_i f_i s_i s_i'] F,
            f = 1 (HC0), n/(n-P) (HC1), (1-h)^-1 (HC2), (1-h)^-2 (HC3), (1-h)^-min(4, nh/P) (HC4)
-    HAC  = F [G_0 + sum_{l=1..L} (1 - l/(L+1)) (G_l + G_l')] F,  G_l = sum_i s_i s_{i-l}'
     CR   = F [sum_c J_c'W_c A_c e_c e_c'A_c'W_c J_c] F,  J = dmu/dbeta (n, P), W = w / V;
            A_c = I (CR0); CR1 = CR0 G/(G-1); CR1S = CR0 G(n-1)/((G-1)(n-P));
            CR2: A_c = D (D B_c D)^(-1/2) D, B = (I - H) Phi (I - H)', H = J F J'W, Phi = D D;
            CR3: A_c = (I - H_cc)^-1
 
 Phi, the working variance of a row, is 1 for gaussian and V / w for other families: with a gaussian
-model weights are what they are to clubSandwich, no statement about variances.
+model weights are what they are to clubSandwich, no statement about variances. HAC: `serial`.
 
-Source: MacKinnon & White (1985); Cribari-Neto (2004); Newey & West (1987); Bell & McCaffrey (2002);
+Source: MacKinnon & White (1985); Cribari-Neto (2004); Bell & McCaffrey (2002);
 Pustejovsky & Tipton (2018). Agrees with R sandwich 3.0-2 and clubSandwich 0.5.8.
 """
 
@@ -27,6 +26,7 @@ from crosslevel.errors import ModelError, did_you_mean
 from crosslevel.multilevel.coding import Codes, Floats
 from crosslevel.multilevel.glm import Solution
 from crosslevel.multilevel.robust import Robust, adjustment, rows_of
+from crosslevel.multilevel.serial import Lags, chosen_lags, serial_meat
 
 HC = ("HC0", "HC1", "HC2", "HC3", "HC4")
 CR = ("CR0", "CR1", "CR1S", "CR2", "CR3")
@@ -58,15 +58,16 @@ def covariance(
     solution: Solution,
     clusters: Clusters | None,
     *,
-    lags: int | None = None,
+    lags: Lags = None,
     adjust: bool = False,
+    prewhiten: bool = False,
 ) -> Covariance:
     """Return one covariance of the coefficients by its name."""
     if kind not in VCOVS:
         known = ", ".join(map(repr, VCOVS))
         raise ModelError(f"`kind` must be {known}, got {kind!r}. {did_you_mean(kind, VCOVS)}")
-    if (lags is not None or adjust) and kind != "HAC":
-        raise ModelError(f"`lags` and `adjust` belong to 'HAC', not to '{kind}'.")
+    if (lags is not None or adjust or prewhiten) and kind != "HAC":
+        raise ModelError(f"`lags`, `adjust` and `prewhiten` belong to 'HAC', not to '{kind}'.")
     n = len(solution.y)
     if kind == "model":
         scale = solution.deviance / (n - len(solution.beta)) if solution.family.scale else 1.0
@@ -74,12 +75,15 @@ def covariance(
     if kind in HC:
         return Covariance(kind, heteroskedastic(solution, kind))
     if kind == "HAC":
-        lags = usual_lags(n) if lags is None else lags
-        return Covariance(kind, newey_west(solution, lags, adjust=adjust), lags=lags)
+        S = solution.scores
+        number = chosen_lags(lags, S, solution.X, prewhiten=prewhiten)
+        made = _sandwich(solution.F, serial_meat(S, lags=number, prewhiten=prewhiten))
+        size = n / (n - len(solution.beta)) if adjust else 1.0
+        return Covariance(kind, made * size, lags=number)
     if clusters is None:
         raise ModelError(f"'{kind}' needs clusters: name their column, `regress(..., cluster=)`.")
-    made = clustered(solution, kind, clusters.codes)
-    return Covariance(kind, made.covariance, robust=made if kind == "CR2" else None)
+    robust = clustered(solution, kind, clusters.codes)
+    return Covariance(kind, robust.covariance, robust=robust if kind == "CR2" else None)
 
 
 def heteroskedastic(solution: Solution, kind: str) -> Floats:
@@ -106,38 +110,6 @@ def heteroskedastic(solution: Solution, kind: str) -> Floats:
         factor = left ** (-1.0 if kind == "HC2" else -2.0)
     S = solution.scores
     return _sandwich(solution.F, (S * factor) @ S.T)
-
-
-def newey_west(solution: Solution, lags: int, *, adjust: bool) -> Floats:
-    """Return the Bartlett-kernel HAC covariance of rows in the order of time, (P, P).
-
-    `adjust` multiplies by n / (n - P).
-
-    Raises
-    ------
-    ModelError
-        For lags that are negative or not below the number of rows.
-    """
-    n, P = len(solution.y), len(solution.beta)
-    if not 0 <= lags < n:
-        raise ModelError(f"`lags` must be a whole number from 0 to {n - 1}, got {lags}.")
-    S = solution.scores
-    meat = S @ S.T
-    for lag in range(1, lags + 1):
-        G = S[:, lag:] @ S[:, :-lag].T
-        meat = meat + (1.0 - lag / (lags + 1.0)) * (G + G.T)
-    return _sandwich(solution.F, meat) * (n / (n - P) if adjust else 1.0)
-
-
-def usual_lags(n: int) -> int:
-    """Return floor(4 (n/100)^(2/9)), the number of lags when none is given.
-
-    Examples
-    --------
-    >>> usual_lags(192)
-    4
-    """
-    return int(4.0 * (n / 100.0) ** (2.0 / 9.0))
 
 
 @dataclass(frozen=True, slots=True)

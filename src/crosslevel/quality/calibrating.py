@@ -11,13 +11,13 @@ import pandas as pd
 
 from crosslevel.errors import MeasurementError, NotConvergedWarning
 from crosslevel.frames import require_columns
+from crosslevel.quality.distances import calibrated, distance
 from crosslevel.quality.margins import Margin, margin, numeric_total, require_alike
 from crosslevel.quality.survey.designing import SurveyDesign, design
 from crosslevel.quality.weighting import Weighting, WeightsWarning, described
 
 Floats = npt.NDArray[np.float64]
 Totals = Mapping[str, float] | pd.Series
-METHODS = ("linear", "exponential")
 ROUNDS = 50  # of raking between two trimmings
 
 
@@ -71,7 +71,9 @@ def rake(
     Notes
     -----
     Iterative proportional fitting. Standard errors of the calibrated design come from the residuals
-    of an unweighted regression on the margins, as in R survey (with trimming an approximation).
+    of an unweighted regression on the margins, as in R survey (with trimming an approximation);
+    R sweeps the margins ten times, too few where one of them says much about another, and its
+    standard error is then off by some percent.
     Source: Deming & Stephan (1940); Deville & Sarndal (1992); agrees with R survey's `rake`.
 
     Examples
@@ -171,6 +173,7 @@ def calibrate(
     size: float | None = None,
     weights: str | None = None,
     method: str = "linear",
+    bounds: tuple[float, float] | None = None,
     tolerance: float = 1e-10,
 ) -> Weighting:
     """Return weights whose totals agree with known totals of numbers and categories.
@@ -185,7 +188,10 @@ def calibrate(
     size
         People in the population, when no category says so.
     method
-        `"linear"` (GREG) or `"exponential"`, whose weights are always positive.
+        `"linear"` (GREG), `"exponential"`, whose weights are always positive, or `"logit"`, which
+        approaches its `bounds` smoothly.
+    bounds
+        Smallest and largest factor by which a weight may change, such as (0.5, 2); None for any.
     tolerance
         Largest relative difference of a total from its target.
     data, weights
@@ -194,7 +200,7 @@ def calibrate(
     Raises
     ------
     MeasurementError
-        As `rake`; and when no weights meet the totals.
+        As `rake`; and when no weights meet the totals (within `bounds`).
 
     Warns
     -----
@@ -203,8 +209,9 @@ def calibrate(
 
     Notes
     -----
-    w = d (1 + x'l), or d exp(x'l), with sum w x = totals. Source: Deville & Sarndal (1992); agrees
-    with R survey's `calibrate` (calfun "linear" and "raking").
+    w = d (1 + x'l), or d exp(x'l), with sum w x = totals; cut at `bounds`, or the logit distance.
+    Source: Deville & Sarndal (1992), cases 1, 2, 6 and 7; agrees with R survey's `calibrate`
+    (calfun "linear", "raking" and "logit", `bounds`).
 
     Examples
     --------
@@ -215,8 +222,7 @@ def calibrate(
     >>> round(float((made.weights * people["before"]).sum()), 6)
     30.0
     """
-    if method not in METHODS:
-        raise MeasurementError(f"`method` must be 'linear' or 'exponential', got {method!r}.")
+    by = distance(method, bounds)
     start = _design(data, weights)
     made = [
         margin(start.data, name, given, shares=False)
@@ -231,7 +237,7 @@ def calibrate(
         raise MeasurementError("Calibration needs at least one total.")
     require_alike([m for m in made if m.levels != ("",) or m.name == "(people)"], None)
     X, target = np.vstack([m.indicators for m in made]), np.concatenate([m.target for m in made])
-    w, iterations = _calibrated(X, target, start.weights, method, tolerance)
+    w, iterations = calibrated(X, target, start.weights, by=by, tolerance=tolerance)
     if (w <= 0.0).any():
         warnings.warn(
             f"{int((w <= 0).sum())} weights are not positive; method='exponential' keeps them so.",
@@ -302,27 +308,4 @@ def _unconverged(w: Floats, margins: Sequence[Margin], iterations: int, trim: ob
     return (
         f"Raking did not converge in {iterations} rounds: '{worst.name}' = '{level}' is off its "
         f"target by {100 * float(gap.max()):.3g} %. {hint}"
-    )
-
-
-def _calibrated(
-    X: Floats, target: Floats, d: Floats, method: str, tolerance: float
-) -> tuple[Floats, int]:
-    """Return calibrated weights by Newton's method, and the steps it took; linear needs one."""
-    size = np.maximum(np.abs(X) @ d, 1e-300)
-    X, target = X / size[:, None], target / size
-    scale = np.maximum(np.abs(target), 1e-12)
-    lam, w = np.zeros(len(X)), d
-    for step in range(1, 101):
-        slope = d if method == "linear" else w
-        lam = lam + np.linalg.lstsq((X * slope) @ X.T, target - X @ w, rcond=1e-11)[0]
-        with np.errstate(over="ignore"):
-            w = d * (1.0 + lam @ X) if method == "linear" else d * np.exp(lam @ X)
-        if not np.isfinite(w).all():
-            break
-        if np.abs((X @ w - target) / scale).max() <= tolerance:
-            return w, step
-    raise MeasurementError(
-        "No weights meet these totals: they may contradict each other, or lie outside what the "
-        "respondents can be weighed to. Check the totals, or leave one out."
     )

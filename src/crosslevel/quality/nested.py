@@ -1,4 +1,4 @@
-"""Tests of nested models over imputed data sets: D1, D2, D3.
+"""Tests of nested models over imputed data sets: D1, D2, D3, D4.
 
 m imputations, k tested parameters, r the average relative increase in variance due to missing
 values, t = k (m - 1).
@@ -16,10 +16,11 @@ from scipy import stats
 
 from crosslevel.errors import ModelError
 from crosslevel.multilevel import MultilevelFit, RegressionFit
+from crosslevel.multilevel.glm import log_likelihood, solve
 from crosslevel.multilevel.likelihood import log_likelihood_at, regression_log_likelihood_at
 from crosslevel.quality.incomplete import Floats
 
-METHODS = ("D1", "D2", "D3")
+METHODS = ("D1", "D2", "D3", "D4")
 NONE = 1e-20  # an increase in variance that rounding makes
 
 
@@ -105,6 +106,26 @@ def d3(full: Sequence[Any], null: Sequence[Any]) -> NestedTest:
     return NestedTest("D3", terms, F, float(k), _li(t, k, r), r)
 
 
+def d4(full: Sequence[Any], null: Sequence[Any]) -> NestedTest:
+    """Return the test that pools likelihood ratios of the data sets stacked (Chan & Meng 2022).
+
+    F = d(stacked) / (k (1 + r)), r = (m + 1) / t (d - d(stacked)), with the likelihood of one model
+    on all data sets at once divided by m; denominator t (1 + 1/r)^2.
+    """
+    terms, k = _difference(full, null)
+    if not isinstance(full[0], RegressionFit):
+        raise ModelError(
+            "D4 stacks the data sets, so that each group would count m times; use method='D3'."
+        )
+    m = len(full)
+    own = np.mean([a.log_likelihood - b.log_likelihood for a, b in zip(full, null, strict=True)])
+    stacked = _stacked(full) - _stacked(null)
+    t = k * (m - 1.0)
+    r = max((m + 1.0) / t * 2.0 * float(own - stacked), 0.0)
+    F = max(2.0 * stacked, 0.0) / (k * (1.0 + r))
+    return NestedTest("D4", terms, F, float(k), t * (1.0 + 1.0 / r) ** 2 if r > NONE else np.inf, r)
+
+
 def _d2(terms: Sequence[str], single: Floats, k: int) -> NestedTest:
     """F = (d/k - (m + 1) / (m - 1) r) / (1 + r), r = (1 + 1/m) var(sqrt d_l)."""
     m = len(single)
@@ -179,3 +200,17 @@ def _at_means(fits: Sequence[Any]) -> list[float]:
         for f in range(len(fits[0].estimates.T))
     ]
     return [log_likelihood_at(fit, beta, covariances, sigma2=sigma2) for fit in fits]
+
+
+def _stacked(fits: Sequence[RegressionFit]) -> float:
+    """Return the log-likelihood of one model on all data sets at once, divided by their number."""
+    parts = [fit.solution for fit in fits]
+    shifts = [fit.design.offset for fit in fits if fit.design.offset is not None]
+    made = solve(
+        np.hstack([part.X for part in parts]),
+        np.concatenate([part.y for part in parts]),
+        family=parts[0].family,
+        w=np.concatenate([part.w for part in parts]),
+        offset=np.concatenate(shifts) if shifts else None,
+    )
+    return log_likelihood(made) / len(fits)

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from crosslevel.errors import ModelError
-from crosslevel.multilevel import MultilevelFit
+from crosslevel.multilevel import MultilevelFit, RegressionFit
 from crosslevel.multilevel.tables import coefficient_table
 from crosslevel.quality.incomplete import Floats
-from crosslevel.quality.nested import METHODS, NestedTest, d1, d2, d2_likelihood, d3
+from crosslevel.quality.nested import METHODS, NestedTest, d1, d2, d2_likelihood, d3, d4
+from crosslevel.quality.pooled_r_squared import pooled_r_squared
 
 RULES = ("barnard-rubin", "rubin")
 
@@ -158,6 +159,29 @@ class Pooled:
         tables: list[pd.DataFrame] = [fit.icc() for fit in self._multilevel()]
         return tables[0].assign(icc=np.mean([t["icc"] for t in tables], axis=0))
 
+    def r_squared(self, *, adjusted: bool = False, conf_level: float = 0.95) -> pd.DataFrame:
+        """Return the pooled share of variance explained: term, estimate, conf_low, conf_high, fmi.
+
+        On Fisher's scale (Harel 2009), as R mice's `pool.r.squared`; an end below zero is zero.
+
+        Raises
+        ------
+        ModelError
+            When the fits are no gaussian regressions, or an adjusted share is below zero.
+        """
+        if not all(isinstance(f, RegressionFit) and f.family == "gaussian" for f in self.fits):
+            raise ModelError("R-squared is pooled over gaussian regressions of `regress`.")
+        column = "adjusted_r_squared" if adjusted else "r_squared"
+        shares = np.array([float(fit.glance()[column].iloc[0]) for fit in self.fits])
+        if (shares < 0).any():
+            raise ModelError(
+                f"An adjusted R-squared is {shares.min():.3g}; it has no root to pool."
+            )
+        n = np.array([float(fit.n) for fit in self.fits])
+        made = pooled_r_squared(shares, n, conf_level=conf_level)
+        made.insert(0, "term", column)
+        return made
+
     def test(
         self,
         null: Pooled | Sequence[str],
@@ -176,7 +200,8 @@ class Pooled:
             `"D1"` pools estimates and covariances (Li, Raghunathan & Rubin 1991; degrees of freedom
             of Reiter 2007); `"D2"` pools the tests of the single data sets, and is the least
             powerful; `"D3"` pools likelihood ratios (Meng & Rubin 1992) and needs `null` fitted,
-            and both by maximum likelihood.
+            and both by maximum likelihood; `"D4"` does so from the data sets stacked (Chan & Meng
+            2022) and needs regressions of a single level.
         use
             The single tests of D2: `"wald"` or `"likelihood"`.
         df_complete
@@ -190,16 +215,18 @@ class Pooled:
 
         Notes
         -----
-        Agrees with `testModels` of R mitml.
+        Agrees with `testModels` of R mitml (D3 and D4: `ariv="positive"`, where an increase in
+        variance is never below zero).
         """
         if method not in METHODS:
             raise ModelError(f"`method` must be {', '.join(map(repr, METHODS))}, got {method!r}.")
         if use not in ("wald", "likelihood"):
             raise ModelError(f"`use` must be 'wald' or 'likelihood', got {use!r}.")
-        if method == "D3" or (method == "D2" and use == "likelihood"):
+        likelihood = {"D3": d3, "D4": d4} | ({"D2": d2_likelihood} if use == "likelihood" else {})
+        if method in likelihood:
             if not isinstance(null, Pooled):
                 raise ModelError(f"{method} with likelihoods needs the smaller model, pooled.")
-            return (d3 if method == "D3" else d2_likelihood)(self.fits, null.fits)
+            return likelihood[method](self.fits, null.fits)
         terms = self._tested(null)
         at = [self.names.index(t) for t in terms]
         betas, covariances = self.betas[:, at], self.covariances[:, at][:, :, at]

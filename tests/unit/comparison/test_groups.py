@@ -32,6 +32,35 @@ def test_age_by_use_equals_r() -> None:
     assert table.loc["wilcoxon", "p_value"] == pytest.approx(expected["wilcoxon_p_cc"], rel=rtol)
 
 
+@pytest.mark.parametrize("name", ["two_groups_exam", "two_groups_seatbelts", "two_groups_males"])
+def test_groups_far_apart_equal_r(name: str) -> None:
+    """Student's t above 4.5 used to end in "ValueError: The function value at x=-6.0 is NaN"."""
+    entry = entries("single_level_more")[name]
+    expected, rtol = entry.values, entry.tolerance["default"]["rtol"]
+    frame = data(entry.dataset)
+    found = two_groups(frame, expected["outcome"], group=expected["group"])
+    table = found.tidy().set_index("term")
+    tested = ["statistic", "df", "p_value", "conf_low", "conf_high"]
+    for kind, columns in {
+        "welch": tested,
+        "student": tested,
+        "wilcoxon": ["statistic", "p_value"],
+        "cohen_d": ["estimate", "conf_low", "conf_high"],
+    }.items():
+        got = table.loc[kind, columns].astype(float)
+        np.testing.assert_allclose(got, expected[kind], rtol=rtol, err_msg=kind)
+
+
+@pytest.mark.parametrize("apart", [-40.0, -0.3, 0.0, 2.0, 400.0])
+@pytest.mark.parametrize("n", [2, 9, 3000])
+def test_size_has_an_interval_whatever_the_distance(apart: float, n: int) -> None:
+    y = np.random.default_rng(n).normal(size=2 * n)
+    frame = pd.DataFrame({"y": y, "g": np.repeat(["a", "b"], n)})
+    frame["y"] += np.where(frame["g"] == "a", apart, 0.0)
+    d = two_groups(frame, "y", group="g").tidy().set_index("term").loc["cohen_d"]
+    assert d["conf_low"] < d["estimate"] < d["conf_high"]
+
+
 def test_size_and_superiority_equal_pingouin() -> None:
     pingouin = pytest.importorskip("pingouin")
     frame = data("Contraception")

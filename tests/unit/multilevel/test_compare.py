@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import chi2
 
 from crosslevel.errors import ModelError
-from crosslevel.multilevel import compare, fit
+from crosslevel.multilevel import compare, fit, regress
 from multilevel_models import fitted
 from reference_values import data, entries
 
@@ -43,6 +43,42 @@ def test_two_new_coefficients_have_no_simple_mixture() -> None:
     small = fit("WBEING ~ HRS + LEAD + (1 | GRP)", frame)
     large = fit("WBEING ~ HRS + LEAD + (HRS + LEAD | GRP)", frame)
     assert np.isnan(compare(small, large)["p_value_boundary"].iloc[1])
+
+
+@pytest.mark.parametrize("name", ["ratio_attitude", "ratio_ticks", "ratio_schools"])
+def test_regressions_equal_lrtest(name: str) -> None:
+    """It used to end in "AttributeError: 'RegressionFit' object has no attribute 'method'"."""
+    entry = entries("single_level_more")[name]
+    expected, rtol = entry.values, entry.tolerance["default"]["rtol"]
+    frame = data(entry.dataset)
+    small, large = (
+        fit(formula, frame, method="ml")
+        if "|" in formula
+        else regress(formula, frame, family=expected["family"])
+        for formula in (expected["small"], expected["large"])
+    )
+    table = compare(large, small)
+    np.testing.assert_allclose(table["log_likelihood"], expected["log_likelihoods"], rtol=rtol)
+    np.testing.assert_allclose(table["criterion"], -2 * table["log_likelihood"])
+    assert table["parameters"].tolist() == expected["parameters"]
+    row = table.loc[1, ["statistic", "df", "p_value"]].astype(float)
+    np.testing.assert_allclose(row[:2], expected["test"][:2], rtol=rtol)
+    assert np.log(row["p_value"]) == pytest.approx(np.log(expected["test"][2]), rel=rtol)
+    half = 0.5 * row["p_value"] if name == "ratio_schools" else np.nan
+    assert table["p_value_boundary"][1] == pytest.approx(half, nan_ok=True)
+
+
+def test_regressions_that_cannot_be_compared() -> None:
+    frame = data("Exam").assign(high=lambda d: (d["normexam"] > 0).astype(float))
+    plain = regress("high ~ standLRT", frame)
+    with pytest.raises(ModelError, match="differ in family: gaussian and binomial"):
+        compare(plain, regress("high ~ standLRT", frame, family="binomial"))
+    with pytest.raises(ModelError, match="Rows in clusters are not independent"):
+        compare(plain, regress("high ~ standLRT + sex", frame, cluster="school"))
+    with pytest.raises(ModelError, match="differ in method: ml and reml"):
+        compare(plain, fit("high ~ standLRT + (1 | school)", frame))
+    with pytest.raises(ModelError, match="what `fit` and `regress` return, got <class 'float'>"):
+        compare(plain, 3.0)  # type: ignore[arg-type]
 
 
 def test_refusals() -> None:

@@ -188,6 +188,36 @@ def test_interrupted_time_series_equals_r() -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["serial_drivers", "serial_front", "serial_van"])
+def test_prewhitened_and_automatic_newey_west_equal_r(name: str) -> None:
+    entry = entries("single_level_more")[name]
+    expected, rtol = entry.values, entry.tolerance["default"]["rtol"]
+    fit = regress(expected["formula"], data(entry.dataset))
+    automatic = fit.with_vcov("HAC", lags="automatic")
+    default = fit.with_vcov("HAC", lags="automatic", prewhiten=True)
+    assert [default.covariance.lags, automatic.covariance.lags] == expected["lags"]
+    _close(default.tidy()["std_error"], expected["default"], rtol)
+    _close(automatic.tidy()["std_error"], expected["automatic"], rtol)
+    white = {"prewhiten": True}
+    _close(_errors(fit, "HAC", lags=4, **white), expected["prewhitened_lag4"], rtol)
+    adjusted = _errors(fit, "HAC", lags=0, adjust=True, **white)
+    _close(adjusted, expected["prewhitened_lag0_adjusted"], rtol)
+
+
+@pytest.mark.parametrize("name", ["attitude", "exam", "no_intercept", "seatbelts"])
+def test_reset_equals_r(name: str) -> None:
+    entry = entries("single_level_more")[f"reset_{name}"]
+    fit = regress(entry.values["formula"], data(entry.dataset))
+    row = fit.tests().set_index("test").loc["reset"].astype(float)
+    found = row[["statistic", "df", "df_denominator", "p_value"]]
+    _close(found, entry.values["reset"], entry.tolerance["default"]["rtol"])
+
+
+def test_reset_is_missing_where_predictors_take_two_values(frame: pd.DataFrame) -> None:
+    tests = regress("z ~ sex", frame).tests().set_index("test")
+    assert tests.loc["reset", ["statistic", "p_value"]].isna().all()
+
+
 @pytest.fixture
 def frame() -> pd.DataFrame:
     rng = np.random.default_rng(8)
@@ -196,6 +226,50 @@ def frame() -> pd.DataFrame:
     counts = rng.poisson(np.exp(0.2 + 0.3 * x))
     table = {"x": x, "unit": unit, "y": y, "count": counts, "z": rng.normal(size=80)}
     return pd.DataFrame({**table, "sex": np.where(rng.random(80) < 0.5, "F", "M")})
+
+
+@pytest.mark.parametrize("name", ["shares_period", "shares_herd"])
+def test_shares_of_trials_equal_r(name: str) -> None:
+    entry = entries("single_level_more")[name]
+    expected, rtol = entry.values, entry.tolerance["default"]["rtol"]
+    frame = data("cbpp").assign(share=lambda d: d["incidence"] / d["size"])
+    frame["late"] = np.where(frame["herd"].astype(int) > 7, "yes", "no")
+    right = expected["right"].replace("I(herd > 7)", "late")
+    options = {"family": "binomial", "weights": "size", "cluster": "herd"}
+    fit = regress(f"share ~ {right}", frame, **options)
+    table = fit.with_vcov("model").tidy()
+    for column in ("estimate", "std_error", "p_value"):
+        _close(table[column], expected[column], rtol)
+    one, rows = fit.glance().iloc[0], fit.augment().abs().max()
+    for column in ("log_likelihood", "aic", "bic", "deviance", "null_deviance"):
+        assert one[column] == pytest.approx(expected[column], rel=rtol), column
+    for column in ("hat", "cooks_distance", "studentised"):
+        assert rows[column] == pytest.approx(expected[column], rel=rtol), column
+    for kind in ("HC0", "HC3", "CR1"):
+        _close(_errors(fit, kind), expected[kind], rtol)
+    ends = fit.intervals()[["conf_low", "conf_high"]]
+    _close(ends, expected["profile"], 1e-3)  # as the reference files: R's profile interpolates
+
+
+def test_shares_are_people_counted_together() -> None:
+    """One row per animal gives the same coefficients and differences of likelihoods."""
+    frame = data("cbpp").assign(share=lambda d: d["incidence"] / d["size"])
+    animals = frame.loc[frame.index.repeat(frame["size"])].assign(
+        ill=[float(k < n) for n, size in zip(frame["incidence"], frame["size"], strict=True)
+             for k in range(size)]
+    )  # fmt: skip
+    grouped, single = (
+        [regress(f"{y} ~ {right}", d, family="binomial", weights=w) for right in ("period", "1")]
+        for y, d, w in (("share", frame, "size"), ("ill", animals, None))
+    )
+    np.testing.assert_allclose(grouped[0].vcov(), single[0].vcov(), rtol=1e-8)
+    gained = [two[0].log_likelihood - two[1].log_likelihood for two in (grouped, single)]
+    assert gained[0] == pytest.approx(gained[1])
+    with pytest.raises(ModelError, match="or the share of successes in `weights` trials; found"):
+        regress("share ~ period", frame.assign(size=10), family="binomial", weights="size")
+    all_ill = frame.assign(share=np.where(frame["period"] == "2", 1.0, frame["share"]))
+    with pytest.raises(ModelError, match=r"Perfect separation: 'period\[2\]' tells"):
+        regress("share ~ period", all_ill, family="binomial", weights="size")
 
 
 def test_weights_that_vary_in_clusters_equal_a_dense_witness(frame: pd.DataFrame) -> None:
@@ -298,6 +372,29 @@ def test_a_steep_slope_is_no_separation() -> None:
     assert fit.intervals()["conf_low"][1] > 0
 
 
+def test_ends_of_profile_intervals_have_the_stated_deviance() -> None:
+    """The upper end of an intercept was 4.473, where the deviance has risen by 3.724 only."""
+    frame = data("cbpp").assign(any=lambda d: (d["incidence"] > 0).astype(float))
+    rng = np.random.default_rng(149)
+    steep = pd.DataFrame({"x": rng.normal(size=40) * 5, "z": rng.normal(size=40) + 20})
+    steep["count"] = rng.poisson(np.exp(np.clip(0.6 * steep["x"], -5, 4))).astype(float)
+    for fit in (
+        regress("any ~ period + size", frame, family="binomial"),
+        regress("count ~ x + z", steep, family="poisson"),
+    ):
+        s, ends = fit.solution, fit.intervals()
+        for j, name in enumerate(fit.names):
+            others = np.delete(s.X, j, axis=0)
+            for end in ends.loc[j, ["conf_low", "conf_high"]].astype(float):
+                made = sm.GLM(
+                    s.y, others.T, offset=end * s.X[j],
+                    family=sm.families.Binomial() if fit.family == "binomial"
+                    else sm.families.Poisson(),
+                ).fit(tol=1e-12)  # fmt: skip
+                rise = made.deviance - s.deviance
+                assert rise == pytest.approx(3.841458820694124, rel=1e-6), name
+
+
 def test_an_end_without_bound_is_infinite(frame: pd.DataFrame) -> None:
     """Without an event in one group its own interval has one end."""
     fit = regress("y ~ x", frame, family="binomial")
@@ -348,6 +445,10 @@ def test_refusals_after_the_fit(frame: pd.DataFrame) -> None:
         fit.with_vcov("HC1", lags=2)
     with pytest.raises(ModelError, match="from 0 to 79, got 80"):
         fit.with_vcov("HAC", lags=80)
+    with pytest.raises(ModelError, match="from 0 to 78, got 79"):
+        fit.with_vcov("HAC", lags=79, prewhiten=True)
+    with pytest.raises(ModelError, match="a whole number or 'automatic', got 'auto'"):
+        fit.with_vcov("HAC", lags="auto")
     with pytest.raises(ModelError, match="from 1 to 77, got 0"):
         fit.tests(order=0)
     with pytest.raises(ModelError, match="use method='wald'"):
@@ -368,6 +469,11 @@ def test_refusals_after_the_fit(frame: pd.DataFrame) -> None:
 
 def test_joint_test_of_one_term_is_its_t_test(frame: pd.DataFrame) -> None:
     fit = regress("z ~ x + sex", frame)
+    with pytest.raises(ModelError, match="Give the terms as a list, got the text 'x'"):
+        fit.joint_test("x")
+    for terms in ([], ["x", "x"]):
+        with pytest.raises(ModelError, match="Name one term or more, each of them once; got"):
+            fit.joint_test(terms)
     one = fit.joint_test(["x"]).iloc[0]
     assert one["p_value"] == pytest.approx(fit.tidy()["p_value"][1], rel=1e-10)
     assert one["statistic"] == pytest.approx(fit.tidy()["statistic"][1] ** 2)

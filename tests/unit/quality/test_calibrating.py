@@ -11,6 +11,7 @@ import pytest
 from crosslevel import quality
 from crosslevel.errors import MeasurementError, NotConvergedWarning
 from crosslevel.quality import SurveyDesign, Weighting, WeightsWarning
+from crosslevel.quality.distances import METHODS, distance
 from reference_values import data, entries
 
 survey = quality.survey
@@ -76,6 +77,49 @@ def test_calibrated_clusters_equal_r() -> None:
         np.testing.assert_allclose(made.std_error, expected[key]["se"], rtol=rtol, err_msg=key)
     with pytest.raises(MeasurementError, match="Calibrated weights have no jackknife"):
         post.with_jackknife()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_bounded_calibration_equals_r(method: str) -> None:
+    entry = entries("survey_more")["bounded"]
+    values, rtol = entry.values, entry.tolerance["default"]["rtol"]
+    (low, high), expected = values["bounds"], values[method]
+    design = _design()
+    known = {"stype": values["schools"], "api99": values["api99"]}
+    made = quality.calibrate(design, known, method=method, bounds=(low, high))
+    np.testing.assert_allclose(made.weights, expected["weights"], rtol=rtol)
+    change = made.weights / design.weights
+    assert low * (1 - 1e-12) <= change.min() < change.max() <= high * (1 + 1e-12)
+    for found, key in (
+        (survey.mean(made.design, ["api00", "meals"]), "mean"),
+        (survey.total(made.design, "api00"), "total"),
+    ):
+        np.testing.assert_allclose(found.estimate, expected[key]["est"], rtol=rtol)
+        np.testing.assert_allclose(found.std_error, expected[key]["se"], rtol=rtol)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_factors_start_at_one_with_slope_one(method: str) -> None:
+    by, u = distance(method, (0.3, 4.0)), np.linspace(-6, 6, 1201)
+    assert by.factor(np.zeros(1))[0] == pytest.approx(1.0)
+    assert by.slope(np.zeros(1))[0] == pytest.approx(1.0)
+    F = by.factor(u)
+    assert F.min() >= 0.3 and F.max() <= 4.0 and (np.diff(F) >= 0).all()
+    numeric = (by.factor(u + 1e-6) - by.factor(u - 1e-6)) / 2e-6
+    smooth = np.abs(numeric - by.slope(u)) < 1e-4
+    assert (~smooth).sum() <= 2  # the two corners where a factor is cut
+
+
+def test_raking_to_related_margins_is_the_projection_that_r_sweeps_towards() -> None:
+    """R's ten sweeps leave a standard error of 11.26 where three thousand end at 10.68."""
+    entry = entries("survey_more")["raked_related"]
+    values, rtol = entry.values, entry.tolerance["default"]["rtol"]
+    made = quality.rake(_design(), values["margins"], tolerance=1e-12)
+    np.testing.assert_allclose(made.weights, values["weights"], rtol=rtol)
+    mean = survey.mean(made.design, "api00")
+    np.testing.assert_allclose(mean.estimate, values["mean"]["est"], rtol=rtol)
+    np.testing.assert_allclose(mean.std_error, values["mean"]["se"], rtol=rtol)
+    assert values["ten_sweeps"]["se"] / mean.std_error[0] == pytest.approx(1.054, abs=1e-3)
 
 
 @pytest.fixture
@@ -163,8 +207,18 @@ def test_calibration_that_cannot_be(people: pd.DataFrame) -> None:
         quality.calibrate(people.assign(age=[np.nan, *people["age"][1:]]), {"age": 5.0})
     with pytest.raises(MeasurementError, match="its total is inf"):
         quality.calibrate(people, {"age": np.inf})
-    with pytest.raises(MeasurementError, match="`method` must be 'linear'"):
+    with pytest.raises(MeasurementError, match="`method` must be 'linear', 'exponential', 'logit'"):
+        quality.calibrate(people, {"age": 5.0}, method="raking")
+    with pytest.raises(MeasurementError, match="'logit' needs `bounds`"):
         quality.calibrate(people, {"age": 5.0}, method="logit")
+    for wrong in ((1.2, 3), (0.5, np.inf), (0.5,), "ab", 3.0):
+        with pytest.raises(MeasurementError, match="below and above 1; got"):
+            quality.calibrate(people, {"age": 5.0}, bounds=wrong)  # type: ignore[arg-type]
+    for method in METHODS:
+        with pytest.raises(MeasurementError, match="meet these totals within `bounds`: they may"):
+            quality.calibrate(
+                people, {"age": 120.0 * 60}, size=120, method=method, bounds=(0.9, 1.1)
+            )
     with pytest.raises(MeasurementError, match="at least one total"):
         quality.calibrate(people, {})
 

@@ -16,6 +16,7 @@ from reference_values import data, entries
 from tolerances import CLOSED_FORM, EXACT
 
 ENTRIES = entries("mi")
+MORE = entries("mi_more")
 LINEAR = {
     "mi_nhanes_lm": ("chl ~ age + bmi", "chl ~ 1"),
     "mi_nhanes_lm_1df": ("bmi ~ age + hyp + chl", "bmi ~ age + hyp"),
@@ -139,6 +140,101 @@ def test_d1_d2_d3_of_multilevel_models(popmis):
     assert full.test(["texp"]).statistic == pytest.approx(full.test(null).statistic, rel=EXACT)
 
 
+@pytest.mark.parametrize("name", ["explained_chl", "explained_bmi"])
+def test_explained_variance_equals_mice(name):
+    entry = MORE[name]
+    rtol = entry.tolerance["default"]["rtol"]
+    found = pool([regress(entry.values["formula"], d) for d in _imputed("nhanes_imputed")])
+    for adjusted, key in ((False, "plain"), (True, "adjusted")):
+        row = found.r_squared(adjusted=adjusted).iloc[0]
+        got = row[["estimate", "conf_low", "conf_high", "fmi"]].astype(float)
+        np.testing.assert_allclose(got, entry.values[key], rtol=rtol)
+        assert row["term"] == ("adjusted_r_squared" if adjusted else "r_squared")
+
+
+def test_explained_variance_of_identical_data_sets_and_near_zero():
+    fits = [regress("chl ~ age", _imputed("nhanes_imputed")[0])] * 3
+    row = pool(fits).r_squared().iloc[0]
+    assert row["estimate"] == pytest.approx(fits[0].r_squared, rel=EXACT)
+    assert row["conf_low"] == 0.0 and row["fmi"] == 0.0
+    noise = [d.assign(z=np.sin(np.arange(len(d)))) for d in _imputed("nhanes_imputed")]
+    with pytest.raises(ModelError, match="An adjusted R-squared is -0"):
+        pool([regress("z ~ bmi", d) for d in noise]).r_squared(adjusted=True)
+    logistic = [regress("high ~ bmi", d.assign(high=1.0 * (d["chl"] > 190)), family="binomial")
+                for d in noise]  # fmt: skip
+    with pytest.raises(ModelError, match="pooled over gaussian regressions"):
+        pool(logistic).r_squared()
+
+
+@pytest.mark.parametrize("name", ["logistic_hyp", "poisson_popular"])
+def test_generalised_linear_models_equal_mice_and_mitml(name):
+    entry = MORE[name]
+    values, rtol = entry.values, entry.tolerance["default"]["rtol"]
+    frames = [
+        d.assign(outcome=d["hyp"] - 1.0 if "hyp" in d else d["popular"].round())
+        for d in _imputed(entry.dataset)
+    ]
+    right = [values[key].split("~")[1] for key in ("formula", "null")]
+    full, null = (
+        [regress(f"outcome ~{side}", d, family=values["family"]) for d in frames] for side in right
+    )
+    table = pool(full, df_complete=values["df_complete"]).tidy()
+    for column, expected in values["pooled"].items():
+        kept = np.array(expected) > 1e-60 if column == "p_value" else slice(None)
+        got, want = table[column].to_numpy()[kept], np.array(expected)[kept]
+        np.testing.assert_allclose(got, want, rtol=rtol, err_msg=column)
+    large = pool(full, df_complete=np.inf)
+    for method, expected in values["tests"].items():
+        made = large.test(pool(null), method=method)
+        got = [made.statistic, made.df, made.df_denominator, made.p_value, made.riv]
+        np.testing.assert_allclose(got, expected, rtol=rtol, err_msg=method)
+
+
+@pytest.mark.parametrize("name", ["stacked_chl", "stacked_bmi", "stacked_sex"])
+def test_d4_equals_mitml(name):
+    entry = MORE[name]
+    values, rtol = entry.values, entry.tolerance["default"]["rtol"]
+    full, null = (
+        pool([regress(values[key], d, family=values["family"]) for d in _imputed(entry.dataset)])
+        for key in ("formula", "null")
+    )
+    _check_test(full.test(null, method="D4"), dict(enumerate(values["test"])), rtol)
+
+
+def test_d4_without_missing_values_is_the_likelihood_ratio(popmis):
+    frame = NHANES[0].assign(o=0.1)
+    full, null = (
+        [regress(f, frame, family="poisson", offset="o")] * 3 for f in ("hyp ~ bmi", "hyp ~ 1")
+    )
+    found = pool(full).test(pool(null), method="D4")
+    ratio = 2 * (full[0].log_likelihood - null[0].log_likelihood)
+    assert found.statistic == pytest.approx(ratio, rel=1e-8)
+    assert found.riv == pytest.approx(0.0, abs=1e-8)
+    with pytest.raises(ModelError, match="each group would count m times; use method='D3'"):
+        pool(popmis[0]).test(pool(popmis[1]), method="D4")
+
+
+def test_random_slopes_equal_mitml():
+    entry = MORE["random_slope"]
+    values, rtol = entry.values, entry.tolerance["default"]["rtol"]
+    frames = _imputed("popmis_imputed")
+    full, null = (
+        pool([fit(values[key], d, method="ml") for d in frames], df_complete=np.inf)
+        for key in ("formula", "null")
+    )
+    table = full.tidy()
+    for column in ("estimate", "std_error", "df", "riv", "fmi"):
+        np.testing.assert_allclose(table[column], values[column], rtol=rtol, err_msg=column)
+    components = full.variance_components()
+    single = components["other"].isna()
+    np.testing.assert_allclose(components["covariance"][single], values["variances"], rtol=rtol)
+    for method, expected in values["tests"].items():
+        made = full.test(null, method=method)
+        got = [made.statistic, made.df, made.df_denominator, made.riv]
+        np.testing.assert_allclose(got, np.delete(expected, 3), rtol=rtol, err_msg=method)
+        assert np.log(made.p_value) == pytest.approx(np.log(expected[3]), rel=rtol)
+
+
 def test_default_degrees_of_freedom_are_the_fits_own(popmis):
     found = pool(popmis[0])
     own = np.mean([f.tidy()["df"] for f in popmis[0]], axis=0)
@@ -242,7 +338,7 @@ TWO = [regress("chl ~ age", d) for d in NHANES[:2]]
         (lambda: pool(TWO).test(["bmi"]), "this one has no 'bmi'. Its terms are (Intercept), age."),
         (lambda: pool(TWO).test("age"), "Give the terms as a list, got the text 'age'."),
         (lambda: pool(TWO).test([]), "there is nothing to test."),
-        (lambda: pool(TWO).test(["age"], method="D4"), "`method` must be 'D1', 'D2', 'D3'"),
+        (lambda: pool(TWO).test(["age"], method="D5"), "`method` must be 'D1', 'D2', 'D3', 'D4'"),
         (lambda: pool(TWO).test(["age"], use="score"), "`use` must be 'wald' or 'likelihood'"),
         (lambda: pool(TWO).test(["age"], method="D3"), "D3 with likelihoods needs the smaller"),
         (

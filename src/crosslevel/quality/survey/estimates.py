@@ -12,6 +12,8 @@ from scipy.stats import t as student
 
 from crosslevel.errors import MeasurementError
 from crosslevel.frames import RESULT_COLUMNS
+from crosslevel.multilevel.df import Fixed, unit_rows
+from crosslevel.multilevel.tables import joint_table
 
 Floats = npt.NDArray[np.float64]
 INTERVALS = ("wald", "logit")
@@ -82,10 +84,26 @@ class SurveyEstimates:
         }
         return pd.DataFrame(columns)[[*RESULT_COLUMNS, "n", "design_effect"]]
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """(k,) the term, with its domain in brackets."""
+        pairs = zip(self.terms, self.groups, strict=True)
+        return tuple(f"{term} ({group})" if group else term for term, group in pairs)
+
     def vcov(self) -> pd.DataFrame:
         """Return the covariance matrix, labelled."""
-        names = [f"{t} ({g})" if g else t for t, g in zip(self.terms, self.groups, strict=True)]
+        names = list(self.labels)
         return pd.DataFrame(self.covariance, index=names, columns=names)
+
+    def joint_test(self, terms: Sequence[str]) -> pd.DataFrame:
+        """Return the Wald F test that all these are zero: statistic, df, df_denominator, p_value.
+
+        Terms as in `vcov`; the denominator is the smallest `df` among them. Agrees with R survey's
+        `regTermTest`.
+        """
+        rows = unit_rows(self.labels, terms)
+        reference = Fixed(self.covariance, float(self.df[rows.any(axis=0)].min()))
+        return joint_table(terms, reference.joint(rows, self.estimate))
 
     def _ends(self, conf_level: float) -> tuple[Floats, Floats]:
         if not 0.0 < conf_level < 1.0:

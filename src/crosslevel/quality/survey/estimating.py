@@ -58,13 +58,16 @@ def mean(
     """
     values = numeric(design, variables)
     at, moved = _means(values.y, design.weights)
-    return _estimated("mean", design, values, by, at, moved, effect=True)
+    return _estimated("mean", design, values, by, at, moved, effect="mean")
 
 
 def total(
     design: SurveyDesign, variables: str | Sequence[str], *, by: str | Sequence[str] | None = None
 ) -> SurveyEstimates:
-    """Return weighted totals; as `mean`, with z = w y. Agrees with R survey's `svytotal`."""
+    """Return weighted totals; as `mean`, with z = w y. Agrees with R survey's `svytotal`.
+
+    Design effects are those against a simple random sample whose weights add up to the same number.
+    """
     values = numeric(design, variables)
     return _estimated(
         "total",
@@ -73,6 +76,7 @@ def total(
         by,
         lambda w, rows: (w * rows) @ values.y,
         lambda rows: (design.weights * rows)[:, None] * values.y,
+        effect="total",
     )
 
 
@@ -148,7 +152,7 @@ def proportion(
         k = levels.index(level)
         values = Values((values.names[k],), values.y[:, [k]], values.rows, values.dropped)
     at, moved = _means(values.y, design.weights)
-    return _estimated("proportion", design, values, by, at, moved, effect=True, interval=interval)
+    return _estimated("proportion", design, values, by, at, moved, effect="mean", interval=interval)
 
 
 def variance(
@@ -193,7 +197,7 @@ def _estimated(
     at: Weighted,
     moved: Linearised,
     *,
-    effect: bool = False,
+    effect: str = "",
     interval: str = "wald",
 ) -> SurveyEstimates:
     """Return estimates of all domains with their joint covariance."""
@@ -204,7 +208,9 @@ def _estimated(
     k = len(values.names)
     effects = nothing(len(found))
     if effect:
-        simple = np.concatenate([_simple(values.y, w, rows) for _, rows, _ in parts])
+        size = [(w @ rows) ** 2 if effect == "total" else 1.0 for _, rows, _ in parts]
+        each = [_simple(values.y, w, rows) for _, rows, _ in parts]
+        simple = np.concatenate([s * one for s, one in zip(size, each, strict=True)])
         with np.errstate(divide="ignore", invalid="ignore"):
             effects = np.where(simple > 0, np.diag(cov) / simple, np.nan)
     return SurveyEstimates(

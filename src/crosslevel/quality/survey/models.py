@@ -39,7 +39,8 @@ def regress(formula: str, design: SurveyDesign, *, family: str = "gaussian") -> 
     Returns
     -------
     SurveyEstimates
-        One row per coefficient; t with df = sampling units - strata + 1 - coefficients.
+        One row per coefficient; t with df = sampling units - strata + 1 - coefficients, counted
+        among the people analysed.
 
     Raises
     ------
@@ -60,10 +61,11 @@ def regress(formula: str, design: SurveyDesign, *, family: str = "gaussian") -> 
     met, inside = _met(parsed, design, chosen)
     kept, _ = aliased(met)
     X, names = met.X[list(kept)], tuple(met.names[k] for k in kept)
-    df = design.degrees_of_freedom + 1.0 - len(kept)
+    units = design.df_of(inside)
+    df = units + 1.0 - len(kept)
     if df <= 0:
         raise MeasurementError(
-            f"{design.strata.units} sampling units in {design.strata.number} strata cannot carry "
+            f"{units:g} sampling units less strata, among the people analysed, cannot carry "
             f"{len(kept)} coefficients. Leave predictors out."
         )
     solution = solve(X, met.y, family=chosen, w=design.weights[inside])

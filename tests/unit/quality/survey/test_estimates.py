@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from crosslevel import quality
-from crosslevel.errors import MeasurementError
+from crosslevel.errors import MeasurementError, ModelError
 from crosslevel.quality.survey import SurveyDesign
 from reference_values import data, entries
 
@@ -113,6 +113,55 @@ def test_models_and_tests_equal_r() -> None:
         [theirs["t"], theirs["df"], theirs["p"], theirs["diff"]],
         rtol,
     )
+
+
+def test_joint_tests_equal_r() -> None:
+    entry = entries("survey_more")["joint_tests"]
+    expected, rtol = entry.values, entry.tolerance["default"]["rtol"]
+    frame = data("apistrat").rename(columns={"sch.wide": "wide"})
+    design = quality.design(frame, weights="pw", strata="stype", fpc="fpc")
+    linear = survey.regress("api00 ~ stype * meals + ell", design)
+    logistic = survey.regress("wide ~ stype + ell + meals", design, family="binomial")
+    products = [term for term in linear.terms if ":" in term]
+    levels = [term for term in logistic.terms if term.startswith("stype")]
+    for made, terms, key in (
+        (linear, products, "interaction"), (linear, ["ell"], "ell"), (logistic, levels, "logistic")
+    ):  # fmt: skip
+        row = made.joint_test(terms).iloc[0]
+        _close(row[["statistic", "df", "df_denominator", "p_value"]], expected[key], rtol)
+    with pytest.raises(ModelError, match=r"There is no term 'el' in this model\. Did you mean"):
+        linear.joint_test(["el"])
+
+
+def _two(frame: pd.DataFrame) -> dict[str, SurveyDesign]:
+    options: dict[str, Any] = {"weights": "pw", "strata": "stype"}
+    return {
+        "strata": quality.design(frame, fpc="fpc", **options),
+        "clusters": quality.design(frame, cluster="dnum", nest=True, **options),
+    }
+
+
+@pytest.mark.parametrize("kind", ["strata", "clusters"])
+def test_missing_predictors_cost_degrees_of_freedom(kind: str) -> None:
+    """106 of 200 schools used to be tested with the 195 degrees of freedom of all 200."""
+    entry = entries("survey_more")["missing_predictors"]
+    expected, rtol = entry.values[kind], entry.tolerance["default"]["rtol"]
+    frame = data("apistrat").rename(columns={"avg.ed": "educated", "acs.core": "core"})
+    made = survey.regress("api00 ~ educated + core", _two(frame)[kind])
+    _both(made, expected["coef"], rtol)
+    assert (made.df[0], made.n[0]) == (expected["df"], expected["n"])
+    _close(made.tidy()["p_value"], expected["p"], rtol)
+    row = survey.t_test(_two(frame)[kind], "core", group="awards").tidy().iloc[0]
+    _close(row[["statistic", "df", "p_value"]], expected["t_test"], rtol)
+
+
+@pytest.mark.parametrize("kind", ["strata", "clusters"])
+def test_design_effects_of_totals_equal_r(kind: str) -> None:
+    entry = entries("survey_more")["effects_of_totals"]
+    expected, rtol = entry.values[kind], entry.tolerance["default"]["rtol"]
+    design = _two(data("apistrat"))[kind]
+    _close(survey.total(design, "api00").design_effect, [expected["total"]], rtol)
+    _close(survey.total(design, "enroll", by="stype").design_effect, expected["by"], rtol)
 
 
 def test_jackknife_equals_r() -> None:
