@@ -37,8 +37,8 @@ _POOR_CFI, _POOR_RMSEA = 0.90, 0.10
 class Criteria:
     """How much worse a step may fit than the one before (Chen 2007, p. 501).
 
-    Invariance is rejected when CFI falls by more than `cfi` and, besides, RMSEA rises by more than
-    `rmsea` or SRMR by more than `srmr_metric` (loadings) or `srmr` (intercepts, residuals).
+    Invariance is rejected when CFI falls by `cfi` or more and, besides, RMSEA rises by `rmsea` or
+    SRMR by `srmr_metric` (loadings) or `srmr` (intercepts, residuals), or more.
     """
 
     cfi: float
@@ -121,6 +121,7 @@ def invariance(
     partial: Sequence[str] = (),
     estimator: str = "ml",
     missing: str = "drop",
+    cluster: str | None = None,
     criteria: Criteria | None = None,
 ) -> Invariance:
     """Return whether a scale measures the same thing in the same way in every group.
@@ -136,13 +137,15 @@ def invariance(
     group
         Column of groups.
     steps
-        Which steps, in this order: "configural" (same items), "metric" (equal loadings), "scalar"
-        (and intercepts), "strict" (and residual variances). For ordered items ("wlsmv", "dwls"):
-        "configural", "thresholds", "scalar" (thresholds and loadings). All when None.
+        Which steps, in this order, the first among them: "configural" (same items), "metric" (equal
+        loadings), "scalar" (and intercepts), "strict" (and residual variances). For ordered items
+        ("wlsmv", "dwls"): "configural", "thresholds", "scalar" (thresholds and loadings). All when
+        None.
     partial
         Parameters set free all the same: "x3 ~ 1", "f =~ x2".
-    estimator, missing
-        As in `cfa`.
+    estimator, missing, cluster
+        As in `cfa`; with a column of units, tests and robust indices allow for answers alike within
+        them.
     criteria
         How much worse a step may fit; Chen's (2007) for large or, up to 300 respondents, for small
         samples when None.
@@ -154,7 +157,7 @@ def invariance(
     Raises
     ------
     MeasurementError
-        With fewer than two groups, an unknown step, or what `cfa` refuses.
+        With fewer than two groups, an unknown step, steps without the first, or what `cfa` refuses.
 
     Notes
     -----
@@ -181,7 +184,7 @@ def invariance(
         known = [text for text in partial if step != "configural"]
         fits[step] = cfa(
             model, data, group=group, equal=equal, release=known, estimator=estimator,
-            missing=missing,
+            missing=missing, cluster=cluster,
         )  # fmt: skip
     first = fits[steps[0]]
     if len(first.groups) < 2:
@@ -196,7 +199,8 @@ def invariance(
         criteria=used,
         group=group,
         released=tuple(partial),
-        verdict=_verdict(table, group=group, partial=partial, used=used),
+        verdict=_verdict(table, group=group, partial=partial, judged_by=(used, estimator))
+        + _improper(fits),
     )
 
 
@@ -206,8 +210,12 @@ def _in_order(steps: Sequence[str], plan: Mapping[str, tuple[str, ...]]) -> list
         if step not in plan:
             hint = did_you_mean(step, plan) or f"Known: {', '.join(plan)}."
             raise MeasurementError(f"'{step}' is no step of invariance. {hint}")
-    if not steps:
-        raise MeasurementError("No step of invariance was asked for.")
+    first = next(iter(plan))
+    if first not in steps:
+        raise MeasurementError(
+            f"The steps of invariance begin with '{first}': each step is compared with the one "
+            "before it, and the first with nothing held equal."
+        )
     return [step for step in plan if step in steps]
 
 
@@ -256,14 +264,14 @@ def _acceptable(fit: SemFit) -> bool:
 def _worse(step: str, change: pd.Series, criteria: Criteria) -> bool:
     """Whether a step fits worse than it may."""
     srmr = criteria.srmr_metric if step == "metric" else criteria.srmr
-    besides = change["rmsea_change"] > criteria.rmsea or change["srmr_change"] > srmr
-    return bool(change["cfi_change"] < -criteria.cfi and besides)
+    besides = change["rmsea_change"] >= criteria.rmsea or change["srmr_change"] >= srmr
+    return bool(change["cfi_change"] <= -criteria.cfi and besides)
 
 
 def _close(table: pd.DataFrame, used: Criteria) -> str:
     """Return a caution where CFI alone would have decided otherwise; empty where it would not."""
     upto = table[table["step"].isin(["metric", "scalar"]) & table["holds"]]
-    fell = upto[upto["cfi_change"] < -used.cfi] if "cfi_change" in upto else upto.iloc[:0]
+    fell = upto[upto["cfi_change"] <= -used.cfi] if "cfi_change" in upto else upto.iloc[:0]
     if fell.empty:
         return ""
     named = " and ".join(
@@ -273,23 +281,75 @@ def _close(table: pd.DataFrame, used: Criteria) -> str:
     return f" With caution: CFI alone falls further than that at {named}."
 
 
-def _verdict(table: pd.DataFrame, *, group: str, partial: Sequence[str], used: Criteria) -> str:
-    """Return what may be compared, in words."""
-    holds = dict(zip(table["step"], np.logical_and.accumulate(table["holds"]), strict=True))
-    rule = (
-        f"{SOURCE}: against a step speaks a fall of CFI by more than {used.cfi:.3f} together with "
-        f"a rise of RMSEA above {used.rmsea:.3f}, or of SRMR above {used.srmr_metric:.3f} for "
-        f"loadings and {used.srmr:.3f} after"
+def _rule(used: Criteria, estimator: str) -> str:
+    """Return the rule that steps were judged by, in words."""
+    text = (
+        f"{SOURCE}: against a step speaks a fall of CFI by {used.cfi:.3f} or more together with a "
+        f"rise of RMSEA by {used.rmsea:.3f}, or of SRMR by {used.srmr_metric:.3f} for loadings and "
+        f"{used.srmr:.3f} after"
     )
+    if estimator in LEAST_SQUARES:
+        text += "; found for maximum likelihood on continuous items, borrowed here"
+    return text
+
+
+def _improper(fits: Mapping[str, SemFit]) -> str:
+    """Return a caution that names the steps with a negative variance; empty without one."""
+    named = []
+    for step, fit in fits.items():
+        values = fit.estimates(fit.maximum.theta)
+        rows = fit.maximum.table.rows
+        if any(
+            row.op == "~~" and row.lhs == row.rhs and value < 0
+            for row, value in zip(rows, values, strict=True)
+        ):
+            named.append(step)
+    if not named:
+        return ""
+    return f" With caution: a variance is negative in the model of {' and '.join(named)}."
+
+
+def _open(table: pd.DataFrame, group: str) -> str:
+    """Return what the first model without an answer leaves open; empty when all have one."""
+    unanswered = table[table["status"] != "converged"]
+    if unanswered.empty:
+        return ""
+    step, status = unanswered["step"].iloc[0], unanswered["status"].iloc[0]
+    why = "did not converge" if status == "not converged" else "is not identified"
+    what = {"metric": "associations and means", "strict": "residual variances"}.get(step, "means")
+    return (
+        f"Whether {what} may be compared between groups of {group} cannot be judged: the model of "
+        f"step '{step}' {why}."
+    )
+
+
+def _verdict(
+    table: pd.DataFrame, *, group: str, partial: Sequence[str], judged_by: tuple[Criteria, str]
+) -> str:
+    """Return what may be compared, in words."""
+    judged = table[(table["status"] == "converged").cummin()]
+    unanswered = _open(table, group)
+    if judged.empty:
+        return unanswered
+    known = _judged(judged, group=group, partial=partial, judged_by=judged_by)
+    return f"{known} {unanswered}".rstrip()
+
+
+def _judged(
+    table: pd.DataFrame, *, group: str, partial: Sequence[str], judged_by: tuple[Criteria, str]
+) -> str:
+    """Return what may be compared, from steps whose models have an answer."""
+    rule = _rule(*judged_by)
+    holds = dict(zip(table["step"], np.logical_and.accumulate(table["holds"]), strict=True))
     exceptions = f" ({', '.join(partial)} left free)" if partial else ""
     if not table["holds"].iloc[0]:
         return (
             f"Means may not be compared between groups of {group}: the model does not fit even "
-            f"with nothing held equal (CFI below {_POOR_CFI:.2f} or RMSEA above "
-            f"{_POOR_RMSEA:.2f}; Hu & Bentler 1999, Browne & Cudeck 1992)."
+            f"with nothing held equal (CFI below {_POOR_CFI:.2f}, Bentler & Bonett 1980, or RMSEA "
+            f"above {_POOR_RMSEA:.2f}, Browne & Cudeck 1992)."
         )
     if holds.get("scalar"):
-        close = _close(table, used)
+        close = _close(table, judged_by[0])
         return f"Means may be compared between groups of {group}{exceptions} ({rule}).{close}"
     if holds.get("metric") and "scalar" in holds:
         return (

@@ -114,7 +114,7 @@ def _evidence(gathered: Gathered, spec: StudySpec, notice: Notice) -> Iterator[d
             if answers.shape[1] > 2:
                 row |= _omega(name, survey, units, (spec, notice))
             if units is not None:
-                row |= _averaging(name, survey, gathered, notice)
+                row |= _averaging(name, survey, gathered, (spec, notice))
             yield row
 
 
@@ -133,7 +133,7 @@ def _omega(
                 answers, conf_level=spec.conf_level, groups=groups, bounds=bounds
             )
     except MeasurementError as error:
-        notice(f"Scale '{name}': no omega. {error.message}")
+        notice(f"Scale '{name}': no omega. {reason(error)}")
         return {}
     if found.n < spec.disclosure.minimum:
         return {}
@@ -145,8 +145,11 @@ def _omega(
     }
 
 
-def _averaging(name: str, survey: Survey, gathered: Gathered, notice: Notice) -> dict[str, object]:
+def _averaging(
+    name: str, survey: Survey, gathered: Gathered, how: tuple[StudySpec, Notice]
+) -> dict[str, object]:
     """Return whether a scale may be averaged to the unit, in a word and in words."""
+    spec, notice = how
     options, bounds = survey.options(name), survey.bounds(name)
     if not options:
         return {}
@@ -157,7 +160,9 @@ def _averaging(name: str, survey: Survey, gathered: Gathered, notice: Notice) ->
             answers, linked[LINK_LEVEL], n_options=len(options), bounds=bounds, scores=linked[name]
         )
     except MeasurementError as error:
-        notice(f"Scale '{name}': averaging to the unit cannot be judged. {error.message}")
+        notice(f"Scale '{name}': averaging to the unit cannot be judged. {reason(error)}")
+        return {}
+    if found.aggregation.n < spec.disclosure.minimum:
         return {}
     return {"may_average": "yes" if found.may else "no", "averaging_verdict": found.verdict}
 
@@ -272,7 +277,9 @@ def _invariance_rows(
         for name in scales_with(survey, spec, fewest=3):
             answers = survey.responses.items(name).dropna()
             own = column.reindex(answers.index)
-            answers = answers.assign(**{variable: own})[own.notna() & (own.astype(str) != "")]
+            units = _units(survey, gathered)
+            answers = answers.assign(**{variable: own, LINK_LEVEL: units})
+            answers = answers[own.notna() & (own.astype(str) != "")]
             answers, left_out = _large_groups(answers, variable, spec)
             for text in left_out:
                 notice(f"Invariance of '{name}': {text}")
@@ -283,7 +290,7 @@ def _large_groups(
     answers: pd.DataFrame, variable: str, spec: StudySpec
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return the rows of groups large enough to be fitted, and a note on the others."""
-    least = max(5 * (answers.shape[1] - 1), spec.disclosure.minimum)
+    least = max(5 * (answers.shape[1] - 2), spec.disclosure.minimum)
     sizes = answers[variable].astype(str).value_counts()
     small = sizes[sizes < least].index
     kept = answers[~answers[variable].astype(str).isin(small)]
@@ -299,12 +306,16 @@ def _steps(
     if answers[variable].astype(str).nunique() < 2:
         notice(f"Invariance of '{name}' across '{variable}': fewer than two groups to compare.")
         return
-    items = [c for c in answers.columns if c != variable]
+    items = [c for c in answers.columns if c not in (variable, LINK_LEVEL)]
     where = f"Invariance of '{name}' across '{variable}'"
     try:
         with quietly(notice, where):
             found = psychometrics.invariance(
-                f"{name} =~ {' + '.join(items)}", answers, group=variable, estimator="mlr"
+                f"{name} =~ {' + '.join(items)}",
+                answers,
+                group=variable,
+                estimator="mlr",
+                cluster=LINK_LEVEL,
             )
     except MeasurementError as error:
         notice(f"{where}: {reason(error)}")

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from crosslevel.errors import MeasurementError
-from crosslevel.psychometrics import Criteria, invariance
-from reference_values import data, entries
+from crosslevel.psychometrics import (
+    Criteria,
+    HeywoodWarning,
+    NotIdentifiedWarning,
+    invariance,
+)
+from reference_values import REFERENCE, data, entries
+from sem_reference import same_fit, same_parameters
 
 PAIRS = {"metric": "configural", "scalar": "metric", "strict": "scalar"}
 
@@ -120,7 +128,8 @@ def test_small_samples_have_stricter_criteria() -> None:
     ("options", "found"),
     [
         ({"steps": ["scaler"]}, "Did you mean 'scalar'"),
-        ({"steps": []}, "No step"),
+        ({"steps": []}, "begin with 'configural'"),
+        ({"steps": ["metric"]}, "begin with 'configural'"),
         ({"partial": ["c ~ 2"]}, "no parameter 'c ~ 2'"),
     ],
 )
@@ -135,3 +144,64 @@ def test_one_group_is_refused() -> None:
     frame = _two_groups(np.random.default_rng(7), n=60).query("profession == 'nurse'")
     with pytest.raises(MeasurementError, match="has one group"):
         invariance("f =~ a + b + c + d + e", frame, group="profession")
+
+
+def test_clustered_groups_equal_lavaan() -> None:
+    """People of one unit answer alike: the study's steps used to be tested as if they did not."""
+    text = (REFERENCE / "clustered_groups.json").read_text(encoding="utf-8")
+    values = json.loads(text)["entries"][0]["values"]
+    frame = data("lq2002")
+    frame["half"] = np.where(np.arange(len(frame)) % 2 == 0, "odd", "even")
+    found = invariance(values["model"], frame, group="half", cluster="COMPID", estimator="mlr")
+    table = found.glance().set_index("step")
+    tolerance = entries("invariance")["inv_hs_school_mlr"].tolerance
+    for step, model in values["models"].items():
+        assert same_fit(found.fits[step], model["fit"], tolerance) >= 15
+        assert same_parameters(found.fits[step], model["parameters"]) > 30
+    for step, difference in values["differences"].items():
+        np.testing.assert_allclose(
+            table.loc[step, "chisq_difference"], difference["chisq"], rtol=1e-3
+        )
+        assert table.loc[step, "df_difference"] == difference["df"]
+
+
+def test_a_model_without_an_answer_is_no_verdict() -> None:
+    """With every intercept free, the verdict was that means may not be compared."""
+    frame = _two_groups(np.random.default_rng(7))
+    partial = [f"{item} ~ 1" for item in "abcde"]
+    with pytest.warns(NotIdentifiedWarning):
+        found = invariance(
+            "f =~ a + b + c + d + e", frame, group="profession", partial=partial,
+            steps=["configural", "metric", "scalar"],
+        )  # fmt: skip
+    assert not found.means_comparable
+    assert found.associations_comparable
+    assert found.verdict.startswith("Associations may be compared")
+    assert found.verdict.endswith(
+        "Whether means may be compared between groups of profession cannot be judged: the model of "
+        "step 'scalar' is not identified."
+    )
+
+
+def test_a_negative_variance_is_a_caution_in_the_verdict() -> None:
+    rng = np.random.default_rng(8)
+    frame = _two_groups(rng, n=80)[["a", "b", "c", "profession"]]
+    f = rng.normal(size=len(frame))
+    frame["a"] = f
+    frame["b"], frame["c"] = f + rng.normal(0, 1.2, 160), f + rng.normal(0, 1.2, 160)
+    frame["c"] -= 0.35 * (frame["b"] - f)
+    with pytest.warns(HeywoodWarning):
+        found = invariance(
+            "f =~ a + b + c", frame, group="profession", steps=["configural", "metric"]
+        )
+    assert "With caution: a variance is negative in the model of configural" in found.verdict
+
+
+def test_limits_borrowed_for_ordered_items_are_said_to_be() -> None:
+    frame = _two_groups(np.random.default_rng(9), n=300)
+    items = frame[list("abcde")].apply(lambda c: np.digitize(c, [-1.0, 0.0, 1.0]))
+    found = invariance(
+        "f =~ a + b + c + d + e", items.assign(profession=frame["profession"]),
+        group="profession", estimator="wlsmv",
+    )  # fmt: skip
+    assert "found for maximum likelihood on continuous items, borrowed here" in found.verdict

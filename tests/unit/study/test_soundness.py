@@ -53,7 +53,11 @@ def test_numbers_are_those_of_the_functions(
     frame = answers.dropna().assign(profession=profession)
     frame = frame[frame["profession"].isin(set(profession) - {"", "nan"})]
     direct = psychometrics.invariance(
-        "engagement =~ " + " + ".join(answers.columns), frame, group="profession", estimator="mlr"
+        "engagement =~ " + " + ".join(answers.columns),
+        frame.assign(unit=units),
+        group="profession",
+        estimator="mlr",
+        cluster="unit",
     )
     own = tables["invariance"].query("scale == 'engagement'")
     np.testing.assert_allclose(own["cfi"], direct.glance()["cfi"])

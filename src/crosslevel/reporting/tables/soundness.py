@@ -56,7 +56,7 @@ def invariance(build: Build) -> Table:
         "ΔCFI: change of CFI when the loadings, then also the intercepts, then also the residual "
         "variances are held equal in all groups; a step in brackets fits worse than it may. Means: "
         "whether means may be compared between groups, which asks for equal loadings and "
-        "intercepts."
+        "intercepts. Robust CFI, corrected for answers alike within units."
     )
     widths = (32, 9, 9, 15, 16, 15, 10)
     return Table(header, tuple(rows), align="lrrrrrl", widths=widths, note=note)
