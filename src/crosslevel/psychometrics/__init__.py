@@ -21,6 +21,7 @@ from crosslevel.psychometrics.invariance import Criteria, Invariance, invariance
 from crosslevel.psychometrics.item_table import item_statistics
 from crosslevel.psychometrics.notices import (
     BoundaryCorrelationWarning,
+    ConstantItemWarning,
     CorrectionWarning,
     EmptyCategoryWarning,
     HeywoodWarning,
@@ -52,6 +53,7 @@ __all__ = [
     "AveragePartial",
     "Averaging",
     "BoundaryCorrelationWarning",
+    "ConstantItemWarning",
     "ContextualEffect",
     "CorrectionWarning",
     "Criteria",

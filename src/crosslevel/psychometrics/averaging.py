@@ -8,11 +8,14 @@ from dataclasses import dataclass
 import pandas as pd
 
 from crosslevel.errors import MeasurementError, did_you_mean
+from crosslevel.psychometrics.answers import warn_direction, warn_shape
 from crosslevel.psychometrics.consensus import Agreement, rwg
 from crosslevel.psychometrics.intraclass import Aggregation, aggregation
+from crosslevel.psychometrics.item_table import item_statistics
 from crosslevel.psychometrics.nulls import is_known
 
 COMPOSITIONS = ("consensus", "additive")
+_ADDITIVE = "an average that claims nothing shared asks nothing of its members (Chan 1998)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +113,9 @@ def may_average(
         What answers would look like without agreement, as in `rwg`. The first decides; the others
         show how much hangs on it, and are left out where they are not tabled.
     composition
-        "consensus": the average stands for something members share, so they must agree;
-        "additive": it is an average and no more, and agreement decides nothing (Chan, 1998).
+        "consensus": the average stands for something members share, so units must differ and
+        members agree; "additive": it is an average and no more, and none of that decides (Chan,
+        1998).
     cut_offs
         Where criteria are met.
     scores
@@ -127,9 +131,14 @@ def may_average(
     MeasurementError
         Where `rwg` or `aggregation` is undefined, with an unknown composition, or without a null.
 
+    Warns
+    -----
+    ItemDirectionWarning, ResponseScaleWarning, SquareFrameWarning
+        As `alpha` does: unreversed items agree as well as others, and their mean is nothing.
+
     Notes
     -----
-    Decide: the F test of units, ICC(1), and with consensus the median r_wg. Do not: a_wg, the mean
+    With consensus decide: the F test of units, ICC(1), the median r_wg. Do not: a_wg, the mean
     average deviation. ICC(2) decides whether the means are reliable.
     Source: named in the table, criterion by criterion; Chan (1998).
 
@@ -155,10 +164,13 @@ def may_average(
         for i, null in enumerate(nulls)
         if i == 0 or is_known(null, n_options)
     ]
+    if frame.shape[1] > 1:
+        warn_direction(item_statistics(frame))
+        warn_shape(frame, bounds)
     score = frame.mean(axis=1, skipna=False) if scores is None else scores
     found = aggregation(score.rename("score"), groups)
     criteria = [
-        *_of_units(found, cuts),
+        *_of_units(found, cuts, decides=composition == "consensus"),
         *_of_agreement(agreements, cuts, decides=composition == "consensus"),
     ]
     may = all(c.met for c in criteria if c.decides == "averaging")
@@ -214,9 +226,13 @@ class _Criterion:
         return f"{self.name} = {self.estimate:.3f}, cut-off {self.cut_off:.2f}"
 
 
-def _of_units(found: Aggregation, cuts: CutOffs) -> list[_Criterion]:
+def _of_units(found: Aggregation, cuts: CutOffs, *, decides: bool) -> list[_Criterion]:
     """Criteria of differences between units."""
-    beyond = ("units differ beyond chance", "units do not differ beyond chance")
+    beyond = (
+        "units differ beyond chance",
+        f"no difference between the {found.groups} units was shown",
+    )
+    part = "averaging" if decides else ""
     enough = ("enough of the variance lies between units", "too little variance lies between units")
     reliable = ("unit means are reliable", "unit means are not reliable")
     size, both = "LeBreton & Senter (2008)", "Bliese (2000); LeBreton & Senter (2008)"
@@ -226,11 +242,11 @@ def _of_units(found: Aggregation, cuts: CutOffs) -> list[_Criterion]:
             found.p_value,
             "<",
             cuts.p_value,
-            "averaging",
+            part,
             "Bliese (2000)",
             *beyond,
         ),
-        _Criterion("ICC(1)", found.icc1, ">=", cuts.icc1, "averaging", size, *enough),
+        _Criterion("ICC(1)", found.icc1, ">=", cuts.icc1, part, size, *enough),
         _Criterion("ICC(2)", found.icc2, ">=", cuts.icc2, "reliability", both, *reliable),
     ]
 
@@ -270,7 +286,8 @@ def _sentence(criteria: Sequence[_Criterion], *, may: bool, reliable: bool) -> s
         failed = _joined([c.reason() for c in deciding if not c.met])
         return f"Answers may not be averaged to the unit, because {failed}."
     means = next(c for c in criteria if c.decides == "reliability")
-    text = f"Answers may be averaged to the unit, because {_joined([c.reason() for c in deciding])}"
+    why = _joined([c.reason() for c in deciding]) if deciding else _ADDITIVE
+    text = f"Answers may be averaged to the unit, because {why}"
     text += f"; {'and' if reliable else 'but'} {means.reason()}"
     text += "." if reliable else ": a model with a latent unit mean allows for that."
     hanging = [c.figure() for c in criteria if c.decides == "sensitivity" and not c.met]

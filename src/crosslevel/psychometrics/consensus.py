@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from crosslevel.errors import MeasurementError
-from crosslevel.psychometrics.grouping import Floats, Grouped, pair, refusal
+from crosslevel.psychometrics.grouping import Floats, Grouped, dropped, pair, refusal
+from crosslevel.psychometrics.notices import ConstantItemWarning
 from crosslevel.psychometrics.nulls import NULLS, null_name, null_variance
 
 __all__ = ["CUT", "NULLS", "Agreement", "rwg"]
@@ -36,6 +37,8 @@ class Agreement:
         What answers would look like without any agreement, and their variance.
     n_items, n_options
         Items, and options of their response scale.
+    rows_dropped
+        Rows left out for a missing answer or group.
     """
 
     groups: pd.DataFrame
@@ -46,6 +49,7 @@ class Agreement:
     null_variance: float
     n_items: int
     n_options: int
+    rows_dropped: int
 
     def tidy(self) -> pd.DataFrame:
         """One row per group."""
@@ -56,14 +60,17 @@ class Agreement:
         names = ("mean", "median", "share_above_070")
         row: dict[str, object] = {name: getattr(self, name) for name in names}
         row |= {"groups": len(self.groups), "n_items": self.n_items}
+        row |= {"rows_dropped": self.rows_dropped}
         row |= {"null": self.null, "null_variance": self.null_variance}
         others = ("rwg_star", "awg", "ad_mean", "ad_median", "std_dev")
         return pd.DataFrame([row | {name: self.groups[name].mean() for name in others}])
 
     def __repr__(self) -> str:
+        judged = int(self.groups["rwg"].notna().sum())
         return (
-            f"median r_wg = {self.median:.3f} over {len(self.groups)} groups, "
+            f"median r_wg = {self.median:.3f} over {judged} groups, "
             f"{100 * self.share_above_070:.0f} % at 0.70 or above (null: {self.null})"
+            f"{dropped(self.rows_dropped)}"
         )
 
 
@@ -104,6 +111,11 @@ def rwg(
         With an unknown null, answers that do not fit on the response scale, or no group of two or
         more.
 
+    Warns
+    -----
+    ConstantItemWarning
+        When everybody gave an item the same answer, which counts as complete agreement.
+
     Notes
     -----
     r_wg = 1 - s2 / sigma2, s2 cut at sigma2. r_wg(j) = J (1 - q) / (J (1 - q) + q) with q the mean
@@ -128,6 +140,7 @@ def rwg(
     if data.sizes.max() < 2:
         raise refusal(items, "each group has one person only: nobody to agree with.")
     _check_scale(items, data, n_options, bounds)
+    _warn_constant(items, data)
     variances = data.variances()
     q = variances.mean(axis=1) / variance
     table = pd.DataFrame(
@@ -152,7 +165,22 @@ def rwg(
         null_variance=variance,
         n_items=data.cells.shape[1],
         n_options=n_options,
+        rows_dropped=len(items) - len(data.cells),
     )
+
+
+def _warn_constant(items: pd.DataFrame | pd.Series, data: Grouped) -> None:
+    """Name items that everybody answered alike."""
+    flat = np.flatnonzero(np.ptp(data.cells, axis=0) == 0)
+    if flat.size and data.cells.shape[1] > 1:
+        names = list(items.columns) if isinstance(items, pd.DataFrame) else [items.name]
+        listed = ", ".join(f"'{names[i]}'" for i in flat)
+        warnings.warn(
+            f"Everybody gave the same answer to {listed}: that counts as complete agreement, and "
+            "says nothing of units. Leave it out.",
+            ConstantItemWarning,
+            stacklevel=3,
+        )
 
 
 def _check_scale(

@@ -69,6 +69,17 @@ def refusal(
     return MeasurementError(message, [Problem(place, found)])
 
 
+def dropped(rows: int) -> str:
+    """Return what a printed result adds about rows that were left out.
+
+    Examples
+    --------
+    >>> dropped(3), dropped(0)
+    (', 3 rows dropped', '')
+    """
+    return f", {rows} rows dropped" if rows else ""
+
+
 def check_level(conf_level: float) -> None:
     """Refuse a level of an interval that is no probability.
 

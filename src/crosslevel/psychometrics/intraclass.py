@@ -16,7 +16,14 @@ from scipy import stats
 from crosslevel.errors import MeasurementError
 from crosslevel.frames import RESULT_COLUMNS
 from crosslevel.multilevel import fit
-from crosslevel.psychometrics.grouping import Floats, Grouped, check_level, pair, refusal
+from crosslevel.psychometrics.grouping import (
+    Floats,
+    Grouped,
+    check_level,
+    dropped,
+    pair,
+    refusal,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,7 @@ class Aggregation:
     df2: int
     p_value: float
     n: int
+    rows_dropped: int
     groups: int
     mean_size: float
     k0: float
@@ -138,7 +146,7 @@ class Aggregation:
         )
         return (
             f"ICC(1) = {self.icc1:.3f} ({interval}), ICC(2) = {self.icc2:.3f}, "
-            f"{self.n} persons in {self.groups} groups"
+            f"{self.n} persons in {self.groups} groups{dropped(self.rows_dropped)}"
         )
 
 
@@ -164,8 +172,8 @@ def aggregation(values: pd.Series, groups: pd.Series, *, conf_level: float = 0.9
     Raises
     ------
     MeasurementError
-        With one group only, no group of two or more, values that do not vary, in all or within any
-        group, or a level that is no probability.
+        With a frame, one group only, no group of two or more, values that do not vary, in all or
+        within any group, or a level that is no probability.
 
     Notes
     -----
@@ -182,6 +190,7 @@ def aggregation(values: pd.Series, groups: pd.Series, *, conf_level: float = 0.9
     ICC(1) = 0.829 (95% interval 0.276 to 0.995), ICC(2) = 0.936, 9 persons in 3 groups
     """
     check_level(conf_level)
+    _check_one(values)
     data = pair(values, groups)
     _check(values, data)
     n, count, sizes = len(data.codes), len(data.names), data.sizes
@@ -224,6 +233,7 @@ def aggregation(values: pd.Series, groups: pd.Series, *, conf_level: float = 0.9
         df2=df2,
         p_value=float(stats.f.sf(f, df1, df2)),
         n=n,
+        rows_dropped=len(values) - n,
         groups=count,
         mean_size=k,
         k0=k0,
@@ -238,6 +248,15 @@ def aggregation(values: pd.Series, groups: pd.Series, *, conf_level: float = 0.9
         conf_level=conf_level,
         units=_units(data, reliability),
     )
+
+
+def _check_one(values: pd.Series) -> None:
+    """Refuse a frame, of which it is not known what the one value of a person is."""
+    if isinstance(values, pd.DataFrame):
+        raise MeasurementError(
+            f"`values` must be one variable, got a frame of {values.shape[1]} column(s). Give one "
+            "of them, or a score such as items.mean(axis=1)."
+        )
 
 
 def _check(values: pd.Series, data: Grouped) -> None:

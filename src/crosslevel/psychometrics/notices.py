@@ -31,6 +31,10 @@ class ResponseScaleWarning(UserWarning):
     """Items seem to have been answered on different response scales; the text names them."""
 
 
+class ConstantItemWarning(UserWarning):
+    """Everybody gave an item the same answer; the text names it."""
+
+
 class SquareFrameWarning(UserWarning):
     """A frame of answers looks like a correlation matrix; it was read as answers."""
 

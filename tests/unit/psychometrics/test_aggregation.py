@@ -190,3 +190,20 @@ def test_order_labels_and_units_do_not_matter(groups, seed):
         assert other.icc_reml == pytest.approx(
             plain.icc_reml, rel=LMM["variance"]["rtol"], abs=LMM["variance"]["atol"]
         )
+
+
+def test_a_frame_is_no_variable():
+    """ICC(1) of a frame was 0.258 where its mean has 0.387: grand mean and unit means differed."""
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame(rng.integers(1, 6, size=(40, 3)), columns=list("abc"))
+    unit = pd.Series(np.repeat(list("wxyz"), 10))
+    with pytest.raises(MeasurementError, match=r"got a frame of 3 column\(s\)\. Give one"):
+        aggregation(frame, unit)
+
+
+def test_rows_left_out_are_counted():
+    values = pd.Series([1.0, 2, np.nan, 4, 3, 5])
+    unit = pd.Series(["a", "a", "a", "b", "b", None])
+    found = aggregation(values, unit)
+    assert found.rows_dropped == found.glance()["rows_dropped"].item() == 2
+    assert repr(found).endswith("4 persons in 2 groups, 2 rows dropped")

@@ -9,7 +9,13 @@ import pandas as pd
 import pytest
 
 from crosslevel.errors import MeasurementError
-from crosslevel.psychometrics import CutOffs, aggregation, may_average, rwg
+from crosslevel.psychometrics import (
+    CutOffs,
+    ItemDirectionWarning,
+    aggregation,
+    may_average,
+    rwg,
+)
 
 
 def test_every_criterion_is_read_from_its_own_function(dataset):
@@ -71,7 +77,7 @@ def test_unreliable_means_are_said_and_no_difference_refuses():
     assert found.verdict.endswith("a model with a latent unit mean allows for that.")
     nothing = may_average(pd.Series(rng.integers(1, 5, 120)), unit, n_options=4)
     assert not nothing.may
-    assert "units do not differ beyond chance (p of the F test = " in nothing.verdict
+    assert "no difference between the 40 units was shown (p of the F test = " in nothing.verdict
     assert len(nothing.criteria) == 5  # no skewed null is tabled for four options
 
 
@@ -100,3 +106,24 @@ def test_scores_of_its_own_decide_on_the_units(dataset):
     assert found.aggregation.icc2 == aggregation(frame["TSIG"], units).icc2
     assert found.agreement.median == rwg(items, units, n_options=5).median
     assert found.aggregation.n > may_average(items, units, n_options=5).aggregation.n
+
+
+def test_an_average_that_claims_nothing_shared_asks_nothing():
+    """Random answers could not be averaged even as an additive composition, which asks nothing."""
+    rng = np.random.default_rng(3)
+    unit = pd.Series(np.repeat(np.arange(12), 10))
+    answers = pd.DataFrame(rng.integers(1, 6, size=(120, 4)), columns=list("abcd"))
+    with pytest.warns(ItemDirectionWarning):
+        found = may_average(answers, unit, n_options=5, composition="additive")
+    assert found.may
+    assert "because an average that claims nothing shared asks nothing of its" in found.verdict
+    assert "but unit means are not reliable" in found.verdict
+    assert set(found.criteria["decides"]) == {"", "reliability", "sensitivity"}
+
+
+def test_unreversed_items_are_named(dataset):
+    """They agree as well as others; the mean of the scale was judged without a word."""
+    frame = dataset("lq2002")
+    items = frame[["LEAD01", "LEAD02", "LEAD03"]].assign(LEAD03=lambda d: 6 - d["LEAD03"])
+    with pytest.warns(ItemDirectionWarning, match="'LEAD03' correlate negatively"):
+        may_average(items, frame["COMPID"], n_options=5)
