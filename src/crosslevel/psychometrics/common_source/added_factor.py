@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 from scipy import stats
 
@@ -76,9 +77,21 @@ class MethodFactor:
         names = ("method_share", "trait_share", "chisq", "df", "p_value", "loadings")
         row = {name: getattr(self, name) for name in names}
         row |= {"n": self.with_method.n, "status": self.with_method.status}
+        row |= {"admissible": self.admissible}
         return pd.DataFrame([row | {"shows": self.shows, "cannot_show": self.cannot_show}])
 
+    @property
+    def admissible(self) -> bool:
+        """Whether the model with the method factor ended, with correlations of one or less."""
+        return _admissible(self.with_method)
+
     def __repr__(self) -> str:
+        if not self.admissible:
+            return (
+                f"Method factor ({self.loadings} loadings, {self.with_method.status}): no solution "
+                "that a population can have, so nothing is said of what it changes. n = "
+                f"{self.with_method.n}.\n{self.shows}\n{self.cannot_show}"
+            )
         moved = "; ".join(
             f"{lhs} {op} {rhs} {before:.2f} -> {after:.2f}"
             for lhs, op, rhs, before, after, _ in self.associations.itertuples(index=False)
@@ -138,6 +151,7 @@ def method_factor(
     The method factor has unit variance and does not covary with the others. Maximum likelihood.
     What the method adds to all covariances alike is told from the factors only by items that load
     differently on their factor: where they load alike the model is not identified, and says so.
+    Without a solution that a population can have, what would change is nan.
     Source: Podsakoff et al. (2003); Richardson, Simmering & Sturman (2009). Agrees with R
     lavaan.
 
@@ -227,6 +241,12 @@ def _standardised(fitted: SemFit, op: str) -> pd.DataFrame:
     return table.loc[table["op"] == op, ["lhs", "op", "rhs", "standardised"]]
 
 
+def _admissible(fitted: SemFit) -> bool:
+    """Whether a fit ended, its parameters are determined, and no correlation is beyond one."""
+    correlations = _standardised(fitted, "~~")["standardised"].abs()
+    return fitted.status == "converged" and bool((correlations <= 1 + 1e-8).all())
+
+
 def _associations(without: SemFit, with_method: SemFit, method: str) -> pd.DataFrame:
     """Covariances and regressions of factors, without and with the method factor."""
     parts = []
@@ -236,6 +256,8 @@ def _associations(without: SemFit, with_method: SemFit, method: str) -> pd.DataF
         both = both[both["rhs"] != method]
         parts.append(both.rename(columns={"standardised": column}))
     table = parts[0].merge(parts[1], on=["lhs", "op", "rhs"])
+    if not _admissible(with_method):
+        table["with_method"] = np.nan
     return table.assign(change=table["with_method"] - table["without"])
 
 

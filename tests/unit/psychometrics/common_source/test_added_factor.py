@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -112,3 +113,21 @@ def test_a_regression_and_names_that_are_taken():
 def test_factors_it_cannot_be_told_from(factors, options, message):
     with pytest.raises(MeasurementError, match=re.escape(message)):
         common_source.method_factor(_frame(50), factors, **options)
+
+
+def test_a_solution_no_population_has_says_nothing_of_associations() -> None:
+    """An association once moved "0.96 -> -310.17", and that was printed as the finding."""
+    rng = np.random.default_rng(1)
+    common = rng.normal(size=(120, 1))
+    items = pd.DataFrame(
+        np.clip(np.round(3 + common + 0.5 * rng.normal(size=(120, 6))), 1, 5),
+        columns=list("abcdef"),
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = common_source.method_factor(items, {"x": list("abc"), "y": list("def")})
+    assert not found.admissible
+    assert not found.glance()["admissible"].item()
+    assert found.associations[["with_method", "change"]].isna().all(axis=None)
+    assert found.associations["without"].notna().all()
+    assert "no solution that a population can have" in repr(found)
