@@ -96,6 +96,32 @@ add("ratio_schools", "Exam", "anova(lmer(REML=FALSE), lm)", list(
   log_likelihoods = bare(test$logLik), parameters = bare(test$npar),
   test = bare(test$Chisq[2], test$Df[2], test$`Pr(>Chisq)`[2])), 1e-7)
 
+# Tests of correlations, pairwise complete; the partial ones by the formula of ppcor::pcor.test.
+tested <- function(id, data, names) {
+  d <- read(data)[names]
+  pairs <- combn(names, 2, simplify = FALSE)
+  one <- function(method) lapply(pairs, function(p) {
+    both <- d[complete.cases(d[p]), p]
+    test <- suppressWarnings(cor.test(both[[1]], both[[2]], method = method, exact = FALSE))
+    bare(test$estimate, test$p.value, if (method != "spearman") test$statistic)
+  })
+  partial <- function(method) {
+    whole <- d[complete.cases(d), ]
+    r <- cov2cor(solve(cor(whole, method = method)))
+    lapply(pairs, function(p) {
+      estimate <- -r[p[1], p[2]]
+      df <- nrow(whole) - length(names)
+      t <- estimate * sqrt(df / (1 - estimate^2))
+      c(estimate, 2 * pt(-abs(t), df), t)
+    })
+  }
+  add(id, data, "cor.test(x, y, method=, exact=FALSE); 2 * pt(-abs(t), n - 2 - k)", list(
+    names = names, pearson = one("pearson"), spearman = one("spearman"), kendall = one("kendall"),
+    partial_pearson = partial("pearson"), partial_spearman = partial("spearman")))
+}
+tested("correlations_attitude", "attitude", c("rating", "complaints", "privileges", "critical", "advance"))
+tested("correlations_bfi", "bfi", c("A1", "A2", "C5", "age"))
+
 jsonlite::write_json(list(topic = "single_level_more", made_by = "single_level_more.R",
   R = R.version.string, packages = list(sandwich = as.character(packageVersion("sandwich")),
   lmtest = as.character(packageVersion("lmtest")), lme4 = as.character(packageVersion("lme4"))), entries = entries),
