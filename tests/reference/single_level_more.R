@@ -11,7 +11,8 @@ add <- function(id, data, call, values, rtol = 1e-8)
 bare <- function(...) unname(as.numeric(unlist(list(...))))
 
 # Two groups whose difference is large: the noncentral t of their standardised difference.
-noncentrality <- function(t, v, p) uniroot(function(c) pt(t, v, c) - p, t + c(-4, 4), tol = 1e-13)$root
+noncentrality <- function(t, v, p) uniroot(function(c) pt(t, v, c) - p, t + c(-4, 4),
+  extendInt = "downX", tol = 1e-13)$root
 two_groups <- function(id, data, outcome, group) {
   d <- read(data)
   x <- split(d[[outcome]], d[[group]])
@@ -31,6 +32,37 @@ two_groups <- function(id, data, outcome, group) {
 two_groups("two_groups_exam", "Exam", "normexam", "sex")
 two_groups("two_groups_seatbelts", "Seatbelts", "DriversKilled", "law")
 two_groups("two_groups_males", "Males", "wage", "union")
+
+# The same people twice, and one sample against a value; d_av with the root mean square of both s.
+within_people <- function(id, data, first, second, value) {
+  d <- read(data)
+  x <- d[[first]]
+  y <- d[[second]]
+  n <- sum(!is.na(x - y))
+  alone <- sum(!is.na(x))
+  whole <- function(test, ranks) list(
+    student = bare(test$statistic, test$parameter, test$p.value), interval = bare(test$conf.int),
+    wilcoxon = bare(ranks$statistic, ranks$p.value))
+  size <- function(t, v, unit) {
+    J <- exp(lgamma(v / 2) - lgamma((v - 1) / 2)) / sqrt(v / 2)
+    three <- bare(t, noncentrality(t, v, 0.975), noncentrality(t, v, 0.025)) * unit
+    list(d = three, g = three * J)
+  }
+  both <- !is.na(x - y)
+  test <- t.test(x, y, paired = TRUE)
+  average <- sqrt((var(x[both]) + var(y[both])) / 2)
+  one <- t.test(x, mu = value)
+  add(id, data, "t.test(paired=TRUE); t.test(mu=); wilcox.test(exact=FALSE); uniroot(function(c) pt(t, df, c) - p)",
+    list(first = first, second = second, value = value, n = c(n, alone),
+      paired = c(whole(test, wilcox.test(x, y, paired = TRUE, exact = FALSE)),
+                 list(z = size(test$statistic, n - 1, 1 / sqrt(n)),
+                      av = size(test$statistic, n - 1, sd((x - y)[both]) / sqrt(n) / average))),
+      one_sample = c(whole(one, wilcox.test(x, mu = value, exact = FALSE)),
+                     list(z = size(one$statistic, alone - 1, 1 / sqrt(alone))))))
+}
+within_people("paired_attitude", "attitude", "rating", "complaints", 65)
+within_people("paired_far_apart", "attitude", "critical", "advance", 65)
+within_people("paired_bfi", "bfi", "A2", "A3", 4.75)
 
 # Newey and West with prewhitening and automatic lags; RESET.
 serial <- function(id, formula) {
