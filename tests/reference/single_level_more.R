@@ -64,6 +64,10 @@ within_people("paired_attitude", "attitude", "rating", "complaints", 65)
 within_people("paired_far_apart", "attitude", "critical", "advance", 65)
 within_people("paired_bfi", "bfi", "A2", "A3", 4.75)
 
+d <- read("attitude")
+p <- apply(combn(names(d), 2), 2, function(two) cor.test(d[[two[1]]], d[[two[2]]])$p.value)
+add("false_discovery", "attitude", "p.adjust(p, 'fdr')", list(p = p, fdr = p.adjust(p, "fdr")))
+
 # Newey and West with prewhitening and automatic lags; RESET.
 serial <- function(id, formula) {
   m <- lm(formula, read("Seatbelts"))
