@@ -17,6 +17,7 @@ from crosslevel.quality.report import QualityReport, report
 from crosslevel.quality.respondents import Careless
 from crosslevel.quality.response_weights import ResponseWeights
 from crosslevel.quality.survey import SurveyDesign, design
+from crosslevel.quality.trimming import trim_weights
 from crosslevel.quality.weighting import Weighting, WeightsWarning
 
 __all__ = [
@@ -51,4 +52,5 @@ __all__ = [
     "report",
     "response_rates",
     "survey",
+    "trim_weights",
 ]
