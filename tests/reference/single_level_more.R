@@ -81,6 +81,22 @@ serial("serial_drivers", log(drivers) ~ law + PetrolPrice + log(kms))
 serial("serial_front", front ~ rear + law + t)
 serial("serial_van", VanKilled ~ law + t)
 
+# Durbin and Watson's p values; of the exact ones only those that lmtest can compute. Its default of
+# 15 iterations is not enough without an intercept.
+watson <- function(id, data, formula, exact = TRUE) {
+  m <- lm(formula, read(data))
+  p <- function(exact) sapply(c("greater", "two.sided", "less"), function(side)
+    dwtest(m, alternative = side, exact = exact, iterations = 100)$p.value)
+  add(id, data, "lmtest::dwtest(m, alternative=, exact=TRUE|FALSE, iterations=100)", list(
+    formula = deparse1(formula), statistic = bare(dwtest(m)$statistic), default = dwtest(m, iterations = 100)$p.value, fifteen = dwtest(m)$p.value,
+    normal = bare(p(FALSE)), exact = if (exact) bare(p(TRUE))))
+}
+watson("watson_attitude", "attitude", rating ~ complaints + critical)
+watson("watson_raises", "attitude", rating ~ raises + learning)
+watson("watson_no_intercept", "attitude", advance ~ 0 + critical + privileges)
+watson("watson_van", "Seatbelts", VanKilled ~ law + t, exact = FALSE)
+watson("watson_dyestuff", "Dyestuff2", Yield ~ 1)
+
 reset <- function(id, data, formula) {
   test <- resettest(lm(formula, read(data)))
   add(id, data, "lmtest::resettest(lm(...), power=2:3)", list(
