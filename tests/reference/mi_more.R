@@ -73,6 +73,24 @@ add("random_slope", "popmis_imputed", "mitml::testEstimates(fits, extra.pars=TRU
                                      "Residual~~Residual"), 1]),
   tests = tests(full, slopes(popular ~ sex + (1 + sex | school)), c("D1", "D2", "D3"))), 1e-4)
 
+# Linear constraints; numericDeriv makes the covariance of a combination, hence the tolerance.
+constrained <- function(id, data, formula, fit, constraints, df_complete) {
+  fits <- as_result(lapply(read(data), fit))
+  one <- function(...) bare(testConstraints(fits, constraints = constraints, ...)$test)
+  add(id, data, "mitml::testConstraints(fits, constraints=, method=, df.com=)", list(
+    formula = formula, constraints = constraints, df_complete = df_complete,
+    D1 = one(method = "D1"), D1_complete = one(method = "D1", df.com = df_complete),
+    D2 = one(method = "D2")), 1e-6)
+}
+chl <- function(d) lm(chl ~ age + bmi + hyp, d)
+constrained("constraint_equal", "nhanes_imputed", "chl ~ age + bmi + hyp", chl, "age - 2*bmi - 20", 21)
+constrained("constraint_two", "nhanes_imputed", "chl ~ age + bmi + hyp", chl,
+            c("age - 5*bmi", "hyp + 0.5*age - 3"), 21)
+constrained("constraint_schools", "popmis_imputed", "popular ~ sex + texp + (1 | school)",
+  function(d) lmer(popular ~ sex + texp + (1 | school), d, REML = FALSE, control = lmerControl(
+    optimizer = "bobyqa", optCtrl = list(rhobeg = 1e-3, rhoend = 1e-11))),
+  c("sex - 10*texp", "texp - 0.08"), 50)
+
 jsonlite::write_json(list(topic = "mi_more", made_by = "mi_more.R", R = R.version.string,
   packages = list(mice = as.character(packageVersion("mice")), mitml = as.character(packageVersion("mitml")),
                   lme4 = as.character(packageVersion("lme4"))), entries = entries),

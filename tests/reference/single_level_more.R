@@ -11,7 +11,8 @@ add <- function(id, data, call, values, rtol = 1e-8)
 bare <- function(...) unname(as.numeric(unlist(list(...))))
 
 # Two groups whose difference is large: the noncentral t of their standardised difference.
-noncentrality <- function(t, v, p) uniroot(function(c) pt(t, v, c) - p, t + c(-4, 4), tol = 1e-13)$root
+noncentrality <- function(t, v, p) uniroot(function(c) pt(t, v, c) - p, t + c(-4, 4),
+  extendInt = "downX", tol = 1e-13)$root
 two_groups <- function(id, data, outcome, group) {
   d <- read(data)
   x <- split(d[[outcome]], d[[group]])
@@ -32,6 +33,41 @@ two_groups("two_groups_exam", "Exam", "normexam", "sex")
 two_groups("two_groups_seatbelts", "Seatbelts", "DriversKilled", "law")
 two_groups("two_groups_males", "Males", "wage", "union")
 
+# The same people twice, and one sample against a value; d_av with the root mean square of both s.
+within_people <- function(id, data, first, second, value) {
+  d <- read(data)
+  x <- d[[first]]
+  y <- d[[second]]
+  n <- sum(!is.na(x - y))
+  alone <- sum(!is.na(x))
+  whole <- function(test, ranks) list(
+    student = bare(test$statistic, test$parameter, test$p.value), interval = bare(test$conf.int),
+    wilcoxon = bare(ranks$statistic, ranks$p.value))
+  size <- function(t, v, unit) {
+    J <- exp(lgamma(v / 2) - lgamma((v - 1) / 2)) / sqrt(v / 2)
+    three <- bare(t, noncentrality(t, v, 0.975), noncentrality(t, v, 0.025)) * unit
+    list(d = three, g = three * J)
+  }
+  both <- !is.na(x - y)
+  test <- t.test(x, y, paired = TRUE)
+  average <- sqrt((var(x[both]) + var(y[both])) / 2)
+  one <- t.test(x, mu = value)
+  add(id, data, "t.test(paired=TRUE); t.test(mu=); wilcox.test(exact=FALSE); uniroot(function(c) pt(t, df, c) - p)",
+    list(first = first, second = second, value = value, n = c(n, alone),
+      paired = c(whole(test, wilcox.test(x, y, paired = TRUE, exact = FALSE)),
+                 list(z = size(test$statistic, n - 1, 1 / sqrt(n)),
+                      av = size(test$statistic, n - 1, sd((x - y)[both]) / sqrt(n) / average))),
+      one_sample = c(whole(one, wilcox.test(x, mu = value, exact = FALSE)),
+                     list(z = size(one$statistic, alone - 1, 1 / sqrt(alone))))))
+}
+within_people("paired_attitude", "attitude", "rating", "complaints", 65)
+within_people("paired_far_apart", "attitude", "critical", "advance", 65)
+within_people("paired_bfi", "bfi", "A2", "A3", 4.75)
+
+d <- read("attitude")
+p <- apply(combn(names(d), 2), 2, function(two) cor.test(d[[two[1]]], d[[two[2]]])$p.value)
+add("false_discovery", "attitude", "p.adjust(p, 'fdr')", list(p = p, fdr = p.adjust(p, "fdr")))
+
 # Newey and West with prewhitening and automatic lags; RESET.
 serial <- function(id, formula) {
   m <- lm(formula, read("Seatbelts"))
@@ -44,6 +80,22 @@ serial <- function(id, formula) {
 serial("serial_drivers", log(drivers) ~ law + PetrolPrice + log(kms))
 serial("serial_front", front ~ rear + law + t)
 serial("serial_van", VanKilled ~ law + t)
+
+# Durbin and Watson's p values; of the exact ones only those that lmtest can compute. Its default of
+# 15 iterations is not enough without an intercept.
+watson <- function(id, data, formula, exact = TRUE) {
+  m <- lm(formula, read(data))
+  p <- function(exact) sapply(c("greater", "two.sided", "less"), function(side)
+    dwtest(m, alternative = side, exact = exact, iterations = 100)$p.value)
+  add(id, data, "lmtest::dwtest(m, alternative=, exact=TRUE|FALSE, iterations=100)", list(
+    formula = deparse1(formula), statistic = bare(dwtest(m)$statistic), default = dwtest(m, iterations = 100)$p.value, fifteen = dwtest(m)$p.value,
+    normal = bare(p(FALSE)), exact = if (exact) bare(p(TRUE))))
+}
+watson("watson_attitude", "attitude", rating ~ complaints + critical)
+watson("watson_raises", "attitude", rating ~ raises + learning)
+watson("watson_no_intercept", "attitude", advance ~ 0 + critical + privileges)
+watson("watson_van", "Seatbelts", VanKilled ~ law + t, exact = FALSE)
+watson("watson_dyestuff", "Dyestuff2", Yield ~ 1)
 
 reset <- function(id, data, formula) {
   test <- resettest(lm(formula, read(data)))
@@ -95,6 +147,32 @@ add("ratio_schools", "Exam", "anova(lmer(REML=FALSE), lm)", list(
   small = "normexam ~ standLRT", large = "normexam ~ standLRT + (1 | school)", family = "gaussian",
   log_likelihoods = bare(test$logLik), parameters = bare(test$npar),
   test = bare(test$Chisq[2], test$Df[2], test$`Pr(>Chisq)`[2])), 1e-7)
+
+# Tests of correlations, pairwise complete; the partial ones by the formula of ppcor::pcor.test.
+tested <- function(id, data, names) {
+  d <- read(data)[names]
+  pairs <- combn(names, 2, simplify = FALSE)
+  one <- function(method) lapply(pairs, function(p) {
+    both <- d[complete.cases(d[p]), p]
+    test <- suppressWarnings(cor.test(both[[1]], both[[2]], method = method, exact = FALSE))
+    bare(test$estimate, test$p.value, if (method != "spearman") test$statistic)
+  })
+  partial <- function(method) {
+    whole <- d[complete.cases(d), ]
+    r <- cov2cor(solve(cor(whole, method = method)))
+    lapply(pairs, function(p) {
+      estimate <- -r[p[1], p[2]]
+      df <- nrow(whole) - length(names)
+      t <- estimate * sqrt(df / (1 - estimate^2))
+      c(estimate, 2 * pt(-abs(t), df), t)
+    })
+  }
+  add(id, data, "cor.test(x, y, method=, exact=FALSE); 2 * pt(-abs(t), n - 2 - k)", list(
+    names = names, pearson = one("pearson"), spearman = one("spearman"), kendall = one("kendall"),
+    partial_pearson = partial("pearson"), partial_spearman = partial("spearman")))
+}
+tested("correlations_attitude", "attitude", c("rating", "complaints", "privileges", "critical", "advance"))
+tested("correlations_bfi", "bfi", c("A1", "A2", "C5", "age"))
 
 jsonlite::write_json(list(topic = "single_level_more", made_by = "single_level_more.R",
   R = R.version.string, packages = list(sandwich = as.character(packageVersion("sandwich")),

@@ -50,6 +50,20 @@ effects <- function(design) list(
 add("effects_of_totals", "svytotal(~api00, d, deff=TRUE); svyby(~enroll, ~stype, d, svytotal, deff=TRUE)",
     list(strata = effects(strata), clusters = effects(clusters)))
 
+# Weights of very different size, cut; once they are calibrated, their standard errors stay so.
+uneven <- svydesign(id = ~1, strata = ~stype, weights = ~I(pw * sqrt(enroll) / 20), data = d)
+known <- calibrate(uneven, ~stype, c(`(Intercept)` = 6194, stypeH = 755, stypeM = 1018))
+cut_to <- function(design, ...) {
+  made <- trimWeights(design, ...)
+  list(weights = unname(weights(made)), mean = both(svymean(~api00 + meals, made)),
+       total = both(svytotal(~api00, made)))
+}
+add("trimmed", "trimWeights(d, upper=, lower=, strict=FALSE|TRUE)", list(
+  schools = as.list(schools), lower = 15, upper = 50, only_upper = 40,
+  plain = cut_to(uneven, upper = 50, lower = 15), strict = cut_to(uneven, upper = 50, lower = 15, strict = TRUE),
+  upper_plain = cut_to(uneven, upper = 40), upper_strict = cut_to(uneven, upper = 40, strict = TRUE),
+  calibrated = cut_to(known, upper = 50, lower = 15, strict = TRUE)))
+
 # svyrecvar sweeps raked margins ten times; here three thousand times, which is the projection.
 swept <- survey:::svyrecvar
 body(swept) <- parse(text = sub("iterations in 1:10)", "iterations in 1:3000)",

@@ -4,5 +4,14 @@ from __future__ import annotations
 
 from crosslevel.comparison.groups import TwoGroups, two_groups
 from crosslevel.comparison.multiplicity import METHODS, adjust
+from crosslevel.comparison.paired import MeanDifference, one_sample, paired
 
-__all__ = ["METHODS", "TwoGroups", "adjust", "two_groups"]
+__all__ = [
+    "METHODS",
+    "MeanDifference",
+    "TwoGroups",
+    "adjust",
+    "one_sample",
+    "paired",
+    "two_groups",
+]

@@ -8,9 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy import stats
-from scipy.optimize import brentq
-from scipy.special import gammaln
 
+from crosslevel.comparison.standardised import size_word, standardised
 from crosslevel.errors import ModelError
 from crosslevel.frames import RESULT_COLUMNS, group_codes, require_columns
 
@@ -72,13 +71,11 @@ class TwoGroups:
         """
         rows = self.table.set_index("term")
         welch, g = rows.loc["welch"], float(rows["estimate"]["hedges_g"])
-        words = ("negligible", "small", "medium", "large")
-        size = words[int(np.searchsorted((0.2, 0.5, 0.8), abs(g), side="right"))]
         low, high = welch["conf_low"], welch["conf_high"]
         return (
             f"{self.outcome} of {self.levels[0]} less {self.levels[1]}: {welch['estimate']:.2f} "
             f"({100 * self.conf_level:g}% interval {low:.2f} to {high:.2f}, Welch), "
-            f"Hedges' g {g:.2f} ({size}; Cohen, 1988)."
+            f"Hedges' g {g:.2f} ({size_word(g)}; Cohen, 1988)."
         )
 
     def __repr__(self) -> str:
@@ -145,10 +142,18 @@ def two_groups(
                            / (len(x) + len(y) - 2)))  # fmt: skip
     if pooled == 0.0:
         raise ModelError(f"'{outcome}' does not vary within the groups; there is no test.")
+    unit = float(np.sqrt(1.0 / len(x) + 1.0 / len(y)))
+    d = float(x.mean() - y.mean()) / pooled
     rows = [
         _t_test("welch", x, y, conf_level),
         _t_test("student", x, y, conf_level),
-        *_standardised(x, y, pooled, conf_level),
+        *standardised(
+            d / unit,
+            len(x) + len(y) - 2,
+            names=("cohen_d", "hedges_g"),
+            unit=unit,
+            conf_level=conf_level,
+        ),
         _wilcoxon(x, y),
     ]
     return TwoGroups(
@@ -198,41 +203,6 @@ def _t_test(name: str, x: Floats, y: Floats, conf_level: float) -> dict[str, obj
         "conf_low": float(ends.low),
         "conf_high": float(ends.high),
     }
-
-
-def _standardised(
-    x: Floats, y: Floats, pooled: float, conf_level: float
-) -> list[dict[str, object]]:
-    """Return Cohen's d and Hedges' g with intervals from the noncentral t."""
-    v = len(x) + len(y) - 2
-    unit = float(np.sqrt(1.0 / len(x) + 1.0 / len(y)))
-    d = float(x.mean() - y.mean()) / pooled
-    J = float(np.exp(gammaln(v / 2) - gammaln((v - 1) / 2)) / np.sqrt(v / 2))
-    tail = (1.0 - conf_level) / 2.0
-    low, high = (_noncentrality(d / unit, v, q) * unit for q in (1.0 - tail, tail))
-    rows: list[dict[str, object]] = []
-    for name, factor in (("cohen_d", 1.0), ("hedges_g", J)):
-        ends = {"conf_low": factor * low, "conf_high": factor * high}
-        rows.append({"term": name, "estimate": factor * d, **ends})
-    return rows
-
-
-def _noncentrality(t: float, v: int, probability: float) -> float:
-    """Return the noncentrality at which t is this quantile.
-
-    The bracket grows from t: far beyond it, on the other side of zero, scipy's density is nan.
-    """
-
-    def _excess(c: float) -> float:
-        return float(stats.nct.cdf(t, v, c)) - probability
-
-    step = float(np.sqrt(1.0 + t * t / (2.0 * v)))
-    low, high = t - step, t + step
-    while _excess(low) < 0.0:
-        low -= step
-    while _excess(high) > 0.0:
-        high += step
-    return float(brentq(_excess, low, high, xtol=1e-10))
 
 
 def _wilcoxon(x: Floats, y: Floats) -> dict[str, object]:

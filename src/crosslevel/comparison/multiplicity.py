@@ -17,6 +17,7 @@ METHODS = {
     "bonferroni": "bonferroni",
     "BH": "fdr_bh",
     "BY": "fdr_by",
+    "fdr": "fdr_bh",
 }
 
 
@@ -28,14 +29,14 @@ def adjust(
     Use it when several tests answer one question, such as all pairs of professions. `holm`,
     `hochberg`, `hommel` and `bonferroni` bound the chance of any false finding (`hochberg` and
     `hommel` assume independent or positively dependent tests); `BH` and `BY` bound the expected
-    share of false findings (`BY` under any dependence).
+    share of false findings (`BY` under any dependence); `fdr` is R's other name of `BH`.
 
     Parameters
     ----------
     p_values
         (n_tests,) between 0 and 1; nan = not tested, stays nan and does not count.
     method
-        `"holm"`, `"hochberg"`, `"hommel"`, `"bonferroni"`, `"BH"` or `"BY"`.
+        `"holm"`, `"hochberg"`, `"hommel"`, `"bonferroni"`, `"BH"` (or `"fdr"`) or `"BY"`.
 
     Returns
     -------

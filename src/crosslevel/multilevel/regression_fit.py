@@ -286,22 +286,25 @@ class RegressionFit:
         """
         return predicted(self, data, conf_level=conf_level)
 
-    def tests(self, *, order: int = 1) -> pd.DataFrame:
+    def tests(self, *, order: int = 1, alternative: str = "greater") -> pd.DataFrame:
         """Return tests of assumptions of a gaussian fit: test, statistic, df, ..., p_value.
 
-        `durbin_watson` (serial order, no p value), `breusch_godfrey` (serial correlation up to
-        `order`), `breusch_pagan` (unequal variances, Koenker's studentised form), `reset` (curves
-        left out: square and cube of the fitted mean). `df_denominator` is that of an F test.
+        `durbin_watson` (serial correlation of neighbours that is `"greater"` than zero, `"less"` or
+        `"two-sided"`; exact below 100 rows, no p value with weights), `breusch_godfrey` (serial
+        correlation up to `order`), `breusch_pagan` (unequal variances, Koenker's studentised form),
+        `reset` (curves left out: square and cube of the fitted mean). `df_denominator` is that of
+        an F test.
 
         Raises
         ------
         ModelError
-            For a binomial or Poisson fit.
+            For a binomial or Poisson fit, or an unknown `alternative`.
         """
         if not self.solution.family.scale:
             raise ModelError(f"These tests are for gaussian models; this one is {self.family}.")
+        statistic, p = durbin_watson(self.solution, alternative)
         rows = [
-            ("durbin_watson", durbin_watson(self.solution), np.nan, np.nan, np.nan),
+            ("durbin_watson", statistic, np.nan, np.nan, p),
             ("breusch_godfrey", *_chi_square(*breusch_godfrey(self.solution, order))),
             ("breusch_pagan", *_chi_square(*breusch_pagan(self.solution))),
             ("reset", *reset(self.solution)),

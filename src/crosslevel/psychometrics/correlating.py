@@ -18,6 +18,7 @@ from crosslevel.psychometrics.grouping import refusal
 Floats = npt.NDArray[np.float64]
 METHODS = ("pearson", "spearman", "kendall")
 COLUMNS = ("level", "variable", "other", "estimate", "n", "conf_low", "conf_high")
+TESTED = (*COLUMNS, "statistic", "df", "p_value")
 
 
 def correlations(
@@ -56,8 +57,9 @@ def correlations(
     -------
     DataFrame
         level ("within" | "between" | "total"), variable, other, estimate, n (persons within and in
-        all, units between), conf_low, conf_high. Pairs are complete pairwise (with what is held
-        constant); nan where a part does not vary or too few are left.
+        all, units between), conf_low, conf_high; over all persons also statistic, df, p_value
+        (two-sided). Pairs are complete pairwise (with what is held constant); nan where a part does
+        not vary or too few are left.
 
     Raises
     ------
@@ -71,9 +73,11 @@ def correlations(
     1 / sqrt(n - G - 2), as for a correlation with G - 1 unit indicators partialled out. Between:
     correlation of unit means, each unit counted once, Fisher's interval with 1 / sqrt(G - 3).
     In all: Fisher's z with variance 1 / (n - 3), (1 + r^2 / 2) / (n - 3) for Spearman and
-    0.437 / (n - 4) for Kendall; n less the number of variables held constant.
-    Source: Bonett & Wright (2000) for ranks. Agrees with R
-    multilevel::waba, cor and cor.test, and with pingouin.
+    0.437 / (n - 4) for Kendall; n less the number of variables held constant. Tests: t =
+    r sqrt(df / (1 - r^2)), df = n - 2 less the variables held constant, also of ranks; z of
+    Kendall's S with the variance for ties, and no df.
+    Source: Bonett & Wright (2000) for the intervals of ranks, Kendall (1970) for S. Agrees with R
+    multilevel::waba, cor and `cor.test(exact=FALSE)`, ppcor's formula, and pingouin.
 
     Examples
     --------
@@ -132,8 +136,9 @@ def _all_in_one(
             raise refusal(frame[[x, y]], "no person has both.")
         r = _partial(_matrix(complete, method))
         low, high = _interval(r, len(complete) - len(others), level, method)
-        rows.append(("total", x, y, r, len(complete), low, high))
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+        test = _kendall(complete) if method == "kendall" else _t_test(r, complete.shape)
+        rows.append(("total", x, y, r, len(complete), low, high, *test))
+    return pd.DataFrame(rows, columns=list(TESTED))
 
 
 def _matrix(values: Floats, method: str) -> Floats:
@@ -172,3 +177,30 @@ def _interval(r: float, n: int, conf_level: float, method: str = "pearson") -> t
     variance = factor / (n - (4 if method == "kendall" else 3))
     reach = float(stats.norm.ppf((1 + conf_level) / 2)) * np.sqrt(variance)
     return float(np.tanh(np.arctanh(r) - reach)), float(np.tanh(np.arctanh(r) + reach))
+
+
+def _t_test(r: float, shape: tuple[int, ...]) -> tuple[float, float, float]:
+    """Return t, df and p of a correlation that rests on (n, k) answers, all but two held."""
+    df = float(shape[0] - shape[1])
+    if df < 1 or np.isnan(r):
+        return float("nan"), float("nan"), float("nan")
+    t = r * np.sqrt(df / (1.0 - r * r)) if abs(r) < 1 else np.copysign(np.inf, r)
+    return float(t), df, float(2.0 * stats.t.sf(abs(t), df))
+
+
+def _kendall(values: Floats) -> tuple[float, float, float]:
+    """Return z, nan and p of Kendall's S of two columns (Kendall, 1970, ch. 4)."""
+    n = float(len(values))
+    r = _matrix(values, "kendall")[0, 1]
+    if n < 3 or np.isnan(r):
+        return float("nan"), float("nan"), float("nan")
+    tied = [np.unique(column, return_counts=True)[1].astype(np.float64) for column in values.T]
+    pairs = np.array([(t * (t - 1)).sum() for t in tied])
+    triples = np.array([(t * (t - 1) * (t - 2)).sum() for t in tied])
+    lost = sum(float((t * (t - 1) * (2 * t + 5)).sum()) for t in tied)
+    S = r * np.sqrt(np.prod(n * (n - 1) - pairs)) / 2.0
+    variance = (n * (n - 1) * (2 * n + 5) - lost) / 18.0
+    variance += np.prod(pairs) / (2 * n * (n - 1))
+    variance += np.prod(triples) / (9 * n * (n - 1) * (n - 2))
+    z = float(S / np.sqrt(variance))
+    return z, float("nan"), float(2.0 * stats.norm.sf(abs(z)))

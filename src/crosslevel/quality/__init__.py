@@ -16,7 +16,9 @@ from crosslevel.quality.pooling import Pooled, pool
 from crosslevel.quality.report import QualityReport, report
 from crosslevel.quality.respondents import Careless
 from crosslevel.quality.response_weights import ResponseWeights
+from crosslevel.quality.split_irv import split_irv
 from crosslevel.quality.survey import SurveyDesign, design
+from crosslevel.quality.trimming import trim_weights
 from crosslevel.quality.weighting import Weighting, WeightsWarning
 
 __all__ = [
@@ -50,5 +52,7 @@ __all__ = [
     "rake",
     "report",
     "response_rates",
+    "split_irv",
     "survey",
+    "trim_weights",
 ]

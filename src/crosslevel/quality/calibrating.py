@@ -83,7 +83,7 @@ def rake(
     >>> made.weights.round(6).tolist(), made.status
     ([2.0, 8.0, 10.0], 'converged')
     """
-    start = _design(data, weights)
+    start = starting_design(data, weights)
     low, high = _bounds(trim)
     if not margins:
         raise MeasurementError("Raking needs at least one margin.")
@@ -151,7 +151,7 @@ def poststratify(
     >>> poststratify(people, "role", {"a": 10, "b": 7}).weights.tolist()
     [5.0, 5.0, 7.0]
     """
-    start = _design(data, weights)
+    start = starting_design(data, weights)
     names = [by] if isinstance(by, str) else list(by)
     require_columns(start.data, names, error=MeasurementError)
     text = start.data[names].astype("string")
@@ -223,7 +223,7 @@ def calibrate(
     30.0
     """
     by = distance(method, bounds)
-    start = _design(data, weights)
+    start = starting_design(data, weights)
     made = [
         margin(start.data, name, given, shares=False)
         if isinstance(given, Mapping | pd.Series)
@@ -248,7 +248,8 @@ def calibrate(
     return described(name, final, start.weights, made, iterations=iterations, converged=True)
 
 
-def _design(data: pd.DataFrame | SurveyDesign, weights: str | None) -> SurveyDesign:
+def starting_design(data: pd.DataFrame | SurveyDesign, weights: str | None) -> SurveyDesign:
+    """Return the design that new weights start from."""
     if not isinstance(data, SurveyDesign):
         return design(data, weights=weights)
     if weights is not None:

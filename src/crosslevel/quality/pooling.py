@@ -10,23 +10,15 @@ import numpy as np
 import pandas as pd
 
 from crosslevel.errors import ModelError
-from crosslevel.multilevel import MultilevelFit, RegressionFit
+from crosslevel.multilevel import RegressionFit
 from crosslevel.multilevel.tables import coefficient_table
+from crosslevel.quality.completed_fits import completed_fit
+from crosslevel.quality.constraints import Weights, constraint_label, constraint_matrix
 from crosslevel.quality.incomplete import Floats
 from crosslevel.quality.nested import METHODS, NestedTest, d1, d2, d2_likelihood, d3, d4
 from crosslevel.quality.pooled_r_squared import pooled_r_squared
 
 RULES = ("barnard-rubin", "rubin")
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """What one completed data set gave: names (P,), beta (P,), covariance (P, P), df (P,)."""
-
-    names: tuple[str, ...]
-    beta: Floats
-    covariance: Floats
-    df: Floats
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -235,6 +227,49 @@ class Pooled:
         df = float(self.df_complete[at].min()) if df_complete is None else float(df_complete)
         return d1(terms, betas, covariances, df_complete=df)
 
+    def test_constraints(
+        self,
+        constraints: Sequence[Weights],
+        *,
+        values: Sequence[float] | None = None,
+        method: str = "D1",
+        df_complete: float | None = None,
+    ) -> NestedTest:
+        """Return a joint test of linear combinations of the coefficients.
+
+        Parameters
+        ----------
+        constraints
+            (k,) weights by term of each combination: `[{"x": 1, "z": -1}]` asks whether x = z.
+        values
+            (k,) what the combinations are if the constraints hold; zeros when None.
+        method
+            `"D1"` or `"D2"` (of Wald tests), as in `test`.
+        df_complete
+            As in `test`; of the terms with a weight when None.
+
+        Raises
+        ------
+        ModelError
+            For another method, unknown terms, or constraints that follow from each other.
+
+        Notes
+        -----
+        D1 or D2 of L beta - c with covariances L V L'. Agrees with `testConstraints` of R mitml.
+        """
+        if method not in METHODS[:2]:
+            raise ModelError(f"`method` must be 'D1' or 'D2' for constraints, got {method!r}.")
+        L = constraint_matrix(constraints, self.names)
+        c = np.zeros(len(L)) if values is None else np.asarray(values, dtype=np.float64)
+        if c.shape != (len(L),) or not np.isfinite(c).all():
+            raise ModelError(f"`values` needs one number for each of {len(L)} constraints.")
+        terms = [constraint_label(w, v) for w, v in zip(constraints, c, strict=True)]
+        betas, covariances = self.betas @ L.T - c, L @ self.covariances @ L.T
+        if method == "D2":
+            return d2(terms, betas, covariances)
+        df = self.df_complete[(L != 0.0).any(axis=0)].min() if df_complete is None else df_complete
+        return d1(terms, betas, covariances, df_complete=float(df))
+
     def _tested(self, null: Pooled | Sequence[str]) -> list[str]:
         """Return the terms that the smaller model leaves out."""
         if isinstance(null, str):
@@ -316,7 +351,7 @@ def pool(
         raise ModelError(
             f"Pooling needs results of two imputed data sets or more, got {len(fits)}."
         )
-    made = [_estimate(fit, known=df_complete is not None or rule == "rubin") for fit in fits]
+    made = [completed_fit(fit, known=df_complete is not None or rule == "rubin") for fit in fits]
     names = made[0].names
     for k, other in enumerate(made[1:], start=2):
         if other.names != names:
@@ -332,48 +367,6 @@ def pool(
         df_complete=df if df_complete is None else np.full(len(names), float(df_complete)),
         rule=rule,
         fits=tuple(fits),
-    )
-
-
-def _estimate(fit: Any, *, known: bool) -> Estimate:
-    """Return the estimates of one result; degrees of freedom only where nobody gave them."""
-    if isinstance(fit, MultilevelFit):
-        own = fit.estimates
-        df = np.full(len(own.beta), np.inf) if known else fit.tidy()["df"].to_numpy()
-        return Estimate(own.names, own.beta, own.vcov, df)
-    if isinstance(fit, pd.DataFrame):
-        return _from_frame(fit)
-    if hasattr(fit, "tidy") and hasattr(fit, "vcov"):
-        table, covariance = fit.tidy(), fit.vcov()
-        made = _from_frame(table)
-        return Estimate(made.names, made.beta, np.asarray(covariance, dtype=np.float64), made.df)
-    if hasattr(fit, "params") and hasattr(fit, "cov_params"):
-        beta = pd.Series(fit.params)
-        left = float(getattr(fit, "df_resid", np.inf))
-        return Estimate(
-            tuple(str(name) for name in beta.index),
-            beta.to_numpy(dtype=np.float64),
-            np.asarray(fit.cov_params(), dtype=np.float64),
-            np.full(len(beta), left),
-        )
-    raise ModelError(
-        f"A {type(fit).__name__} cannot be pooled: it has neither `tidy` and `vcov`, nor `params` "
-        "and `cov_params`, and is no frame."
-    )
-
-
-def _from_frame(table: pd.DataFrame) -> Estimate:
-    missing = [c for c in ("term", "estimate", "std_error") if c not in table.columns]
-    if missing:
-        raise ModelError(f"A frame to pool needs {', '.join(map(repr, missing))}.")
-    errors = table["std_error"].to_numpy(dtype=np.float64)
-    known = "df" in table.columns
-    df = table["df"].to_numpy(dtype=np.float64) if known else np.full(len(table), np.inf)
-    return Estimate(
-        tuple(str(t) for t in table["term"]),
-        table["estimate"].to_numpy(dtype=np.float64),
-        np.diag(errors**2),
-        np.where(np.isnan(df), np.inf, df),
     )
 
 

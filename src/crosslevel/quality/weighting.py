@@ -84,11 +84,12 @@ class Weighting:
     def sentence(self) -> str:
         """Return what was done and what it cost, with the source of the criterion."""
         names = list(dict.fromkeys(self.margins["variable"]))
-        shown = names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
+        shown = ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else "".join(names)
+        to = f" to the population by {shown}" if names else ""
         cut = f" {self.trimmed} weights were trimmed." if self.trimmed else ""
         state = "" if self.status == "converged" else " The weights did not converge."
         return (
-            f"Respondents were weighted by {self.method} to the population by {shown}; "
+            f"Respondents were weighted by {self.method}{to}; "
             f"unequal weights multiply variances by {self.design_effect:.2f}, so that "
             f"{len(self.weights)} respondents count as {self.effective_n:.0f} "
             f"(Kish, 1965).{cut}{state}"

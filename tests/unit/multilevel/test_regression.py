@@ -12,6 +12,7 @@ import statsmodels.api as sm
 from crosslevel.errors import FormulaError, ModelError, NotConvergedWarning
 from crosslevel.multilevel import RegressionFit, regress
 from crosslevel.multilevel import glm as engine
+from crosslevel.multilevel.assumptions import durbin_watson
 from reference_values import data, entries
 
 LINEAR = {
@@ -186,6 +187,39 @@ def test_interrupted_time_series_equals_r() -> None:
     assert tests.loc["durbin_watson", "statistic"] == pytest.approx(
         expected["durbin_watson"], rel=rtol
     )
+
+
+@pytest.mark.parametrize(
+    "name", ["attitude", "raises", "no_intercept", "van", "dyestuff"]
+)  # lmtest has no exact value of "van"
+def test_durbin_watson_p_values_equal_lmtest(name: str) -> None:
+    """Without an intercept lmtest's 15 iterations leave 0.39848 where a hundred end at 0.39873."""
+    entry = entries("single_level_more")[f"watson_{name}"]
+    expected, rtol = entry.values, entry.tolerance["default"]["rtol"]
+    fit = regress(expected["formula"], data(entry.dataset))
+    row = fit.tests().set_index("test").loc["durbin_watson", ["statistic", "p_value"]]
+    _close(row.astype(float), [expected["statistic"], expected["default"]], rtol)
+    sides = ("greater", "two-sided", "less")
+    if name == "no_intercept":
+        assert abs(expected["fifteen"] / row["p_value"] - 1.0) > 5e-4
+    for kind in ("normal", "exact"):
+        found = [durbin_watson(fit.solution, side, exact=kind == "exact")[1] for side in sides]
+        if expected[kind]:
+            _close(found, expected[kind], rtol)
+        else:
+            _close(found, expected["normal"], 0.05)
+
+
+def test_durbin_watson_with_weights_or_few_rows_has_no_p_value() -> None:
+    frame = data("attitude").assign(w=2.0)
+    for fit in (
+        regress("rating ~ raises", frame, weights="w"),
+        regress("rating ~ raises", frame.iloc[:4]),
+    ):
+        statistic, p = durbin_watson(fit.solution)
+        assert statistic > 0 and np.isnan(p)
+    with pytest.raises(ModelError, match="'greater', 'two-sided', 'less', got 'both'"):
+        fit.tests(alternative="both")
 
 
 @pytest.mark.parametrize("name", ["serial_drivers", "serial_front", "serial_van"])

@@ -131,6 +131,35 @@ def test_interval_kendall_and_partial_equal_r(entry, dataset):
         assert row.estimate == pytest.approx(theirs.loc[row.variable, row.other], rel=rtol)
 
 
+@pytest.mark.parametrize("name", ["correlations_attitude", "correlations_bfi"])
+@pytest.mark.parametrize(
+    "method", ["pearson", "spearman", "kendall", "partial_pearson", "partial_spearman"]
+)
+def test_p_values_equal_r(entry, dataset, name, method):
+    """Items of bfi have many ties and gaps; each pair has its own persons."""
+    reference = entry("single_level_more", name)
+    values, rtol = reference["values"], reference["tolerance"]["default"]["rtol"]
+    names, frame = values["names"], dataset(name.removeprefix("correlations_"))
+    given = "others" if method.startswith("partial") else ()
+    found = correlations(frame, names, method=method.removeprefix("partial_"), given=given)
+    for row, theirs in zip(found.itertuples(), values[method], strict=True):
+        ours = [row.estimate, row.p_value, row.statistic][: len(theirs)]
+        assert ours == pytest.approx(theirs, rel=rtol), (row.variable, row.other)
+        df = row.n - 2 - (len(names) - 2 if given else 0)
+        assert np.isnan(row.df) if method == "kendall" else row.df == df
+
+
+def test_p_values_of_few_and_of_perfect_agreement():
+    frame = pd.DataFrame({"x": [1.0, 2, 4, np.nan], "y": [2.0, 4, 8, 1], "z": [1.0, np.nan, 2, 3]})
+    perfect = correlations(frame, ["x", "y"], method="spearman").iloc[0]
+    assert (perfect["statistic"], perfect["df"], perfect["p_value"]) == (np.inf, 1.0, 0.0)
+    for method in ("pearson", "kendall"):
+        few = correlations(frame, ["x", "z"], method=method).iloc[0]
+        assert few["n"] == 2 and few[["statistic", "df", "p_value"]].isna().all()
+    within = correlations(frame.assign(g=list("aabb")), ["y", "x"], group="g")
+    assert "p_value" not in within
+
+
 def test_partial_and_rank_intervals_equal_pingouin(dataset):
     pingouin = pytest.importorskip("pingouin")
     frame = dataset("attitude")

@@ -58,7 +58,8 @@ def _check_pooling(found, expected, rtol):
 
 def _check_test(found, expected, rtol):
     got = [found.statistic, found.df, found.df_denominator, found.p_value, found.riv]
-    np.testing.assert_allclose(got, list(expected.values()), rtol=rtol)
+    expected = list(expected.values()) if isinstance(expected, dict) else expected
+    np.testing.assert_allclose(got, expected, rtol=rtol)
 
 
 @pytest.mark.parametrize("name", LINEAR)
@@ -138,6 +139,38 @@ def test_d1_d2_d3_of_multilevel_models(popmis):
         np.testing.assert_allclose(numbers, expected, rtol=rtol)
         assert np.log(got.p_value) == pytest.approx(np.log(want["P..F."]), rel=rtol)
     assert full.test(["texp"]).statistic == pytest.approx(full.test(null).statistic, rel=EXACT)
+
+
+CONSTRAINTS = {
+    "constraint_equal": ([{"age": 1, "bmi": -2}], [20]),
+    "constraint_two": ([{"age": 1, "bmi": -5}, {"hyp": 1, "age": 0.5}], [0, 3]),
+    "constraint_schools": ([{"sex": 1, "texp": -10}, {"texp": 1}], [0, 0.08]),
+}
+
+
+@pytest.mark.parametrize("name", CONSTRAINTS)
+def test_constraints_equal_mitml(name):
+    entry = MORE[name]
+    values, rtol = entry.values, entry.tolerance["default"]["rtol"]
+    model = fit if "|" in values["formula"] else regress
+    keywords = {"method": "ml"} if model is fit else {}
+    fits = [model(values["formula"], frame, **keywords) for frame in _imputed(entry.dataset)]
+    given, right = CONSTRAINTS[name]
+    found = pool(fits, df_complete=np.inf)
+    _check_test(found.test_constraints(given, values=right), values["D1"], rtol)
+    _check_test(found.test_constraints(given, values=right, method="D2"), values["D2"], rtol)
+    finite = found.test_constraints(given, values=right, df_complete=values["df_complete"])
+    _check_test(finite, values["D1_complete"], rtol)
+
+
+def test_constraints_of_single_terms_are_the_nested_test():
+    full = pool([regress("chl ~ age + bmi", frame) for frame in _imputed("nhanes_imputed")])
+    for method in ("D1", "D2"):
+        ours = full.test_constraints([{"bmi": 2.0}, {"age": 1, "bmi": 1}], method=method)
+        theirs = full.test(["age", "bmi"], method=method)
+        got, expected = (t.tidy().iloc[0, 2:].astype(float) for t in (ours, theirs))
+        np.testing.assert_allclose(got, expected, rtol=CLOSED_FORM)
+    assert ours.terms == ("2 bmi = 0", "age + bmi = 0")
 
 
 @pytest.mark.parametrize("name", ["explained_chl", "explained_bmi"])
@@ -321,6 +354,23 @@ def test_glance_tidy_repr(popmis):
 
 NHANES = _imputed("nhanes_imputed")
 TWO = [regress("chl ~ age", d) for d in NHANES[:2]]
+
+
+@pytest.mark.parametrize(
+    ("given", "keywords", "message"),
+    [
+        ([{"agee": 1}], {}, "Constraint 1 has an unknown term 'agee'. Did you mean 'age'"),
+        ({"age": 1}, {}, "as a list of weights by term"),
+        ([], {}, "as a list of weights by term"),
+        ([{"age": 1}, {"age": 2}], {}, "The 2 constraints follow from each other"),
+        ([{"age": np.nan}], {}, "must be finite numbers"),
+        ([{"age": 1}], {"method": "D3"}, "must be 'D1' or 'D2' for constraints, got 'D3'"),
+        ([{"age": 1}], {"values": [1, 2]}, "one number for each of 1 constraints"),
+    ],
+)
+def test_refused_constraints(given, keywords, message):
+    with pytest.raises(ModelError, match=re.escape(message)):
+        pool(TWO).test_constraints(given, **keywords)
 
 
 @pytest.mark.parametrize(
