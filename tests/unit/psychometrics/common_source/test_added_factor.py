@@ -117,12 +117,9 @@ def test_factors_it_cannot_be_told_from(factors, options, message):
 
 def test_a_solution_no_population_has_says_nothing_of_associations() -> None:
     """An association once moved "0.96 -> -310.17", and that was printed as the finding."""
-    rng = np.random.default_rng(1)
-    common = rng.normal(size=(120, 1))
-    items = pd.DataFrame(
-        np.clip(np.round(3 + common + 0.5 * rng.normal(size=(120, 6))), 1, 5),
-        columns=list("abcdef"),
-    )
+    rng = np.random.default_rng(2)
+    values = rng.normal(size=(120, 1)) * [1, 0.8, 0.6, 1, 0.8, 0.6] + rng.normal(size=(120, 6))
+    items = pd.DataFrame(values, columns=list("abcdef"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = common_source.method_factor(items, {"x": list("abc"), "y": list("def")})
