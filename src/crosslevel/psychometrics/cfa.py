@@ -95,8 +95,9 @@ def cfa(
     Raises
     ------
     MeasurementError
-        When the model cannot be read, names no columns, has more parameters than moments, or the
-        data cannot carry it (too few rows, variables that do not vary or determine each other);
+        When the model cannot be read, defines a quantity by a label that it lacks, names no
+        columns, has more parameters than moments, or the data cannot carry it (too few rows,
+        variables that do not vary or determine each other);
         every problem is named.
 
     Warns

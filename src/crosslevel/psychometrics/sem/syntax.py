@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from crosslevel.errors import MeasurementError, Problem
+from crosslevel.psychometrics.sem.expressions import unreadable
 
 OPERATORS = ("=~", "~~", ":=", "==", "~", "|")
 _OPERATOR = re.compile(r"=~|~~|:=|==|~|\|")
@@ -82,9 +83,16 @@ def parse(text: str) -> tuple[Statement, ...]:
             problems.append(Problem(f"line {number}", error.found, error.fix))
     if not statements and not problems:
         problems.append(Problem("model", "it is empty.", "Write for example `f =~ a + b + c`."))
+    definitions = [(s.lhs, s.rhs, s.line) for s in statements if s.op == ":="]
+    problems += unreadable(definitions, _labels(statements))
     if problems:
         raise MeasurementError("The model cannot be read.", problems)
     return tuple(statements)
+
+
+def _labels(statements: Sequence[Statement]) -> set[str]:
+    """Every label of a parameter."""
+    return {v for s in statements for v in (*s.values, *s.labels) if isinstance(v, str)}
 
 
 class _UnreadableError(Exception):
