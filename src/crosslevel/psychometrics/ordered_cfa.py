@@ -71,8 +71,9 @@ def fit_ordered(
 
     Notes
     -----
-    Minimises sum (n - 1) (s - sigma)' W (s - sigma), W the inverse diagonal of Gamma. Standard
-    errors (D'WD)^-1 / (n - 1), or with Gamma between (Muthen, du Toit & Spisic 1997).
+    Minimises sum (n_g - 1) (s - sigma)' W (s - sigma), W the inverse diagonal of Gamma. Covariances
+    n / (n - G) (sum n_g D'WD)^-1 in G groups, or with Gamma between (Muthen, du Toit & Spisic
+    1997); these weights, as in lavaan, are the same in one group only.
     """
     names = roles([s for s in statements if s.op != ":="]).observed
     codes = coded(data, names, group)
@@ -183,15 +184,17 @@ def _covariance(
     parts: Sequence[Group], best: Weighted, *, robust: bool
 ) -> tuple[Floats, tuple[int, ...]]:
     """Return covariances of the free parameters, and those that the data do not tell apart."""
-    loose = undetermined(best.curvature)
-    bread: Floats = np.asarray(np.linalg.pinv(best.curvature, hermitian=True))
+    loose = undetermined(best.information)
+    bread: Floats = np.asarray(np.linalg.pinv(best.information, hermitian=True))
+    total = sum(part.n for part in parts)
+    correction = total / (total - len(parts))
     if not robust:
-        return without(bread, loose), loose
+        return without(correction * bread, loose), loose
     meat = np.zeros_like(bread)
     for part in parts:
         turned = part.weights[:, None] * part.derivatives(best.theta)
-        meat += part.size * turned.T @ part.moments.gamma @ turned
-    return without(bread @ meat @ bread, loose), loose
+        meat += part.n * turned.T @ part.moments.gamma @ turned
+    return without(correction * bread @ meat @ bread, loose), loose
 
 
 def _warn(fit: OrderedFit, loose: tuple[int, ...]) -> None:

@@ -1,6 +1,6 @@
 """The difference test of two nested models of ordered items.
 
-P is (n - 1) D'WD of the larger model; H says how its parameters move with those of the smaller one.
+P is sum n D'WD of the larger model; H says how its parameters move with those of the smaller one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def difference(
     Notes
     -----
     With C = P^-1 - H (H'PH)^-1 H' the difference has the mean and variance of tr(G) and tr(G^2),
-    G = sum (n - 1) C D'W Gamma W D. Source: Satorra (2000), eqs. 23-25; as in lavaan.
+    G = sum n C D'W Gamma W D. Source: Satorra (2000), eqs. 23-25; as in lavaan.
     """
     groups, theta, test = larger
     nested, theta_nested, test_nested = smaller
@@ -33,7 +33,7 @@ def difference(
     P, inside = np.zeros((k, k)), np.zeros((k, k))
     wide, narrow = [], []
     for group, other in zip(groups, nested, strict=True):
-        delta, n = group.derivatives(theta), group.size
+        delta, n = group.derivatives(theta), group.n
         turned = group.weights[:, None] * delta
         P += n * delta.T @ turned
         inside += n * turned.T @ group.moments.gamma @ turned
