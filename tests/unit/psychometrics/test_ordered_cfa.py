@@ -271,6 +271,11 @@ def test_answers_that_are_not_defined_here(dataset):
     with pytest.raises(MeasurementError, match="different respondents or items"):
         fit.compare(fewer)
     assert repr(fit).startswith("DWLS, converged")
+    with pytest.raises(MeasurementError, match="'dwls' has no scaled test"):
+        fit.compare(fit, method="satorra-2000")
+    robust = cfa(ONE, dataset("bfi").loc[:600], estimator="wlsmv")
+    with pytest.raises(MeasurementError, match="'wlsmv' has the method 'satorra-2000' only"):
+        robust.compare(robust, method="satorra-bentler-2001")
 
 
 def _items(**columns):
