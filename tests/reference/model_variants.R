@@ -77,7 +77,19 @@ entries <- list(
         group.equal = c("thresholds", "loadings")),
   entry("ordered_equal_means", "the same with equal means of factors", "N =~ N1+N2+N3+N4+N5", bfi, "bfi",
         "complete cases", "tests", estimator = "WLSMV", ordered = TRUE, group = "gender",
-        group.equal = c("thresholds", "loadings", "means"))
+        group.equal = c("thresholds", "loadings", "means")),
+  entry("orthogonal", "factors that do not covary", three, hs, H, "none", c("scores", "changes"), orthogonal = TRUE),
+  entry("orthogonal_but_one", "the same, one covariance named", paste0(three, "\nvisual ~~ textual"), hs, H, "none", c("scores", "changes"),
+        orthogonal = TRUE, std.lv = TRUE),
+  entry("orthogonal_groups", "factors that do not covary in two groups, scalar, MLR", three, hs, H, "none", "tests",
+        group = "school", group.equal = c("loadings", "intercepts", "lv.covariances"), orthogonal = TRUE, estimator = "MLR"),
+  entry("orthogonal_outcomes", "predicted factors whose residuals do not covary, beside an observed outcome",
+        paste0(three, "\ntextual ~ ageyr\nspeed ~ ageyr\nsex ~ ageyr"), hs, H, "none", "changes", orthogonal = TRUE),
+  entry("bifactor", "a general factor beside two that do not covary",
+        paste0("textual =~ x4 + x5 + x6\nspeed =~ x7 + x8 + x9\ng =~ ", paste0("x", 1:9, collapse = " + ")),
+        hs, H, "none", "scores", orthogonal = TRUE, std.lv = TRUE),
+  entry("orthogonal_ordered", "factors of ordered items that do not covary", "E =~ E1+E2+E3+E4+E5\nN =~ N1+N2+N3+N4+N5", bfi, "bfi",
+        "complete cases", "changes", estimator = "WLSMV", ordered = TRUE, orthogonal = TRUE)
 )
 tolerance <- list(est = list(rtol = 1e-4, atol = 1e-5), se = list(rtol = 1e-3),
   fit = list(chisq = list(rtol = 1e-4, atol = 1e-3), cfi = list(atol = 1e-5), tli = list(atol = 1e-5), rmsea = list(atol = 1e-5),

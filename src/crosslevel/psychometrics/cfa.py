@@ -44,6 +44,7 @@ def cfa(
     missing: str = "drop",
     cluster: str | None = None,
     std_lv: bool = False,
+    orthogonal: bool = False,
     means: bool | None = None,
     fixed_x: bool = True,
 ) -> SemFit:
@@ -83,6 +84,9 @@ def cfa(
         Column of units; standard errors and test then allow for answers alike within units.
     std_lv
         Fix the variances of factors at 1 instead of their first loadings.
+    orthogonal
+        Fix at 0 the covariances of factors, and of the residuals of predicted factors, that the
+        text does not name, as a bifactor model has it.
     means
         Model the means; by default with groups, clusters, "fiml" or intercepts in the text.
     fixed_x
@@ -135,7 +139,7 @@ def cfa(
     warn_matrix(data, stacklevel=2)
     if estimator in LEAST_SQUARES:
         _check_levels(statements)
-        options = Options(1, True, std_lv, fixed_x, tuple(equal), tuple(release))
+        options = Options(1, True, std_lv, fixed_x, tuple(equal), tuple(release), orthogonal)
         return fit_ordered(model, statements, data, options, estimator=estimator, group=group)
     given = part.exogenous if fixed_x else ()
     answers = samples(data, names, group=group, cluster=cluster, missing=missing, needed=given)
@@ -143,7 +147,9 @@ def cfa(
     if means is None:
         means = bool(group or cluster or missing == "fiml")
         means = means or any(s.op == "~1" for s in statements)
-    options = Options(len(answers), means, std_lv, fixed_x, tuple(equal), tuple(release))
+    options = Options(
+        len(answers), means, std_lv, fixed_x, tuple(equal), tuple(release), orthogonal
+    )
     table = build(statements, options)
     return _fitted(model, table, answers, estimator=estimator, index=data.index)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -81,10 +82,7 @@ def fit_ordered(
     moments = group_moments(answers)
     _warn_indefinite(answers, [one.correlations for one in moments])
     sizes = [(n, int((moments[0].threshold_item == i).sum())) for i, n in enumerate(names)]
-    options = Options(
-        len(answers), True, options.std_lv, options.fixed_x, options.equal, options.release
-    )
-    table = ordered_table(statements, options, sizes)
+    table = ordered_table(statements, replace(options, n_groups=len(answers)), sizes)
     sample = [_as_moments(one.correlations) for one in moments]
     values = fixed_values(table, sample)
     places = scales(table, names)

@@ -48,6 +48,15 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "ordered_equal_means": {
         "estimator": "wlsmv", "group": "gender", "equal": ["thresholds", "loadings", "means"],
     },
+    "orthogonal": {"orthogonal": True},
+    "orthogonal_but_one": {"orthogonal": True, "std_lv": True},
+    "orthogonal_groups": {
+        "orthogonal": True, "group": "school", "equal": [*SCALAR, "lv.covariances"],
+        "estimator": "mlr",
+    },
+    "orthogonal_outcomes": {"orthogonal": True},
+    "bifactor": {"orthogonal": True, "std_lv": True},
+    "orthogonal_ordered": {"orthogonal": True, "estimator": "wlsmv"},
 }  # fmt: skip
 
 

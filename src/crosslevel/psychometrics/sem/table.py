@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import TypeVar
 
 import numpy as np
@@ -122,7 +123,8 @@ class Options:
     """How statements become parameters.
 
     `equal` names kinds of parameters that are equal in all groups (one of EQUAL); `release` the
-    parameters, as they are written in a model, that are not.
+    parameters, as they are written in a model, that are not. `orthogonal` fixes at 0 what factors
+    would covary by default.
     """
 
     n_groups: int = 1
@@ -131,6 +133,7 @@ class Options:
     fixed_x: bool = True
     equal: tuple[str, ...] = ()
     release: tuple[str, ...] = ()
+    orthogonal: bool = False
 
 
 def build(statements: Sequence[Statement], options: Options) -> Table:
@@ -250,8 +253,11 @@ def _defaults(part: Roles, base: Parameter, options: Options, *, both: set[str])
 
     rows = [row(n, "~~", n, 0.0 if n in part.single else np.nan) for n in part.observed]
     rows += [row(n, "~~", n, 1.0 if options.std_lv else np.nan) for n in part.latent]
+    apart = set(part.latent) if options.orthogonal else set[str]()
     for names in (part.exogenous_latent, part.outcomes, part.exogenous):
-        rows += [row(a, "~~", b) for i, a in enumerate(names) for b in names[i + 1 :]]
+        rows += [
+            row(a, "~~", b, 0.0 if {a, b} <= apart else np.nan) for a, b in combinations(names, 2)
+        ]
     if options.means or base.level:
         rows += [row(n, "~1", "", 0.0 if n in centred else np.nan) for n in part.observed]
         rows += [row(n, "~1", "", 0.0) for n in part.latent]
