@@ -89,7 +89,9 @@ entries <- list(
         paste0("textual =~ x4 + x5 + x6\nspeed =~ x7 + x8 + x9\ng =~ ", paste0("x", 1:9, collapse = " + ")),
         hs, H, "none", "scores", orthogonal = TRUE, std.lv = TRUE),
   entry("orthogonal_ordered", "factors of ordered items that do not covary", "E =~ E1+E2+E3+E4+E5\nN =~ N1+N2+N3+N4+N5", bfi, "bfi",
-        "complete cases", "changes", estimator = "WLSMV", ordered = TRUE, orthogonal = TRUE)
+        "complete cases", "changes", estimator = "WLSMV", ordered = TRUE, orthogonal = TRUE),
+  entry("fixed_by_label", "a label that a fixed loading carries too",
+        "visual =~ a*x1 + a*x2 + x3 + b*x9\nspeed =~ x7 + b*x8 + 0.7*x9 + b*x9", hs, H, "none", "scores")
 )
 tolerance <- list(est = list(rtol = 1e-4, atol = 1e-5), se = list(rtol = 1e-3),
   fit = list(chisq = list(rtol = 1e-4, atol = 1e-3), cfi = list(atol = 1e-5), tli = list(atol = 1e-5), rmsea = list(atol = 1e-5),

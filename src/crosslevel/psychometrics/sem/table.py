@@ -38,7 +38,8 @@ class Parameter:
     group, level
         Number of the group, from 0; 1 within, 2 between, 0 when there is one level.
     label
-        Parameters with one label are one parameter; empty when it has none.
+        Parameters with one label are one parameter, fixed if one of them is; empty when it has
+        none.
     value
         Where it is fixed; nan when it is free.
     start
@@ -321,10 +322,16 @@ def _released(rows: Sequence[Parameter], options: Options) -> set[tuple[str, str
 
 
 def numbered(rows: Sequence[Parameter]) -> tuple[Parameter, ...]:
-    """Give each free parameter its position; rows with one label share one."""
+    """Give each free parameter its position; rows with one label share one.
+
+    Raises
+    ------
+    MeasurementError
+        When rows with one label are fixed at different values.
+    """
     seen: dict[str, int] = {}
     numbered, count = [], 0
-    for row in rows:
+    for row in _settled(rows):
         if row.exogenous or not np.isnan(row.value):
             numbered.append(replace(row, free=-1))
             continue
@@ -334,3 +341,20 @@ def numbered(rows: Sequence[Parameter]) -> tuple[Parameter, ...]:
         count += position == count
         numbered.append(replace(row, free=position))
     return tuple(numbered)
+
+
+def _settled(rows: Sequence[Parameter]) -> list[Parameter]:
+    """Fix what shares a label with a fixed row at the value of that."""
+    fixed: dict[str, float] = {}
+    problems = []
+    for row in rows:
+        if row.label and not np.isnan(row.value) and not row.exogenous:
+            value = fixed.setdefault(row.label, row.value)
+            if value != row.value:
+                found = f"stands for parameters fixed at {value:g} and at {row.value:g}."
+                problems.append(Problem(f"label '{row.label}'", found, "Use two labels."))
+    if problems:
+        raise MeasurementError("The model does not fit the data.", problems)
+    return [
+        replace(row, value=fixed.get(row.label, row.value)) if row.label else row for row in rows
+    ]

@@ -137,6 +137,11 @@ def test_options_that_do_not_fit_are_named(options: Options, found: str) -> None
     assert found in str(caught.value)
 
 
+def test_one_label_cannot_stand_for_two_values() -> None:
+    with pytest.raises(MeasurementError, match="label 'b': stands for parameters fixed at 1 and"):
+        build(parse("f =~ b*x1 + x2 + 2*x3 + b*x3"), Options())
+
+
 @pytest.mark.parametrize("text", [THREE, PATH])
 @pytest.mark.parametrize("share", [0.0, 0.2])
 def test_observed_information_is_that_of_differences(text: str, share: float) -> None:
