@@ -91,7 +91,15 @@ entries <- list(
   entry("orthogonal_ordered", "factors of ordered items that do not covary", "E =~ E1+E2+E3+E4+E5\nN =~ N1+N2+N3+N4+N5", bfi, "bfi",
         "complete cases", "changes", estimator = "WLSMV", ordered = TRUE, orthogonal = TRUE),
   entry("fixed_by_label", "a label that a fixed loading carries too",
-        "visual =~ a*x1 + a*x2 + x3 + b*x9\nspeed =~ x7 + b*x8 + 0.7*x9 + b*x9", hs, H, "none", "scores")
+        "visual =~ a*x1 + a*x2 + x3 + b*x9\nspeed =~ x7 + b*x8 + 0.7*x9 + b*x9", hs, H, "none", "scores"),
+  entry("equal_by_constraint", "equality written with ==, in a chain",
+        "visual =~ x1 + a*x2 + b*x3\ntextual =~ x4 + x5 + x6\nspeed =~ x7 + x8 + d*x9\nd == b\nb == a\ngap := a - 2*d",
+        hs, H, "none", "scores"),
+  entry("equal_by_constraint_groups", "the same across two groups, MLR",
+        "visual =~ x1 + c(a1, a2)*x2 + x3\ntextual =~ x4 + x5 + x6\nspeed =~ x7 + c(b1, b2)*x8 + x9\na1 == a2\nb1 == b2\nratio := a1/b2",
+        hs, H, "none", c(), group = "school", estimator = "MLR"),
+  entry("equal_by_constraint_ordered", "the same of ordered items", "N =~ N1 + a*N2 + b*N3 + N4 + N5\na == b", bfi, "bfi",
+        "complete cases", c(), estimator = "WLSMV", ordered = TRUE)
 )
 tolerance <- list(est = list(rtol = 1e-4, atol = 1e-5), se = list(rtol = 1e-3),
   fit = list(chisq = list(rtol = 1e-4, atol = 1e-3), cfi = list(atol = 1e-5), tli = list(atol = 1e-5), rmsea = list(atol = 1e-5),

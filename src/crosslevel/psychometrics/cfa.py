@@ -23,7 +23,7 @@ from crosslevel.psychometrics.sem.result import SemFit
 from crosslevel.psychometrics.sem.roles import roles
 from crosslevel.psychometrics.sem.sample import Sample, samples
 from crosslevel.psychometrics.sem.saturated import saturated
-from crosslevel.psychometrics.sem.syntax import Statement, parse
+from crosslevel.psychometrics.sem.syntax import ABOUT_LABELS, Statement, parse
 from crosslevel.psychometrics.sem.table import Options, Table, build
 from crosslevel.psychometrics.sem.testing import Saturated, satorra_bentler, saturate, statistic
 
@@ -57,8 +57,8 @@ def cfa(
     ----------
     model
         lavaan's notation: `f =~ a + b + c`, `y ~ x`, `a ~~ b`, `y ~ 1`, `ab := a * b` (also with
-        exp, log, sqrt, abs), modifiers `0.5*x`, `NA*x`, `label*x`, `c(a, b)*x` per group,
-        `start(0.5)*x`.
+        exp, log, sqrt, abs), `a == b` of two labels, modifiers `0.5*x`, `NA*x`, `label*x`,
+        `c(a, b)*x` per group, `start(0.5)*x`.
     data
         (n_persons, n_columns) with a column per observed variable; nan = not answered. Always
         answers, never a correlation matrix.
@@ -132,7 +132,7 @@ def cfa(
     """
     estimator = _checked(estimator, missing=missing, cluster=cluster)
     statements = parse(model)
-    part = roles([s for s in statements if s.op != ":="])
+    part = roles([s for s in statements if s.op not in ABOUT_LABELS])
     names = part.observed
     _check_ordered(names, _listed(ordered, names), estimator)
     check_columns(data, [*names, *(c for c in (group, cluster) if c)])

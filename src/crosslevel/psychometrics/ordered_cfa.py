@@ -33,7 +33,7 @@ from crosslevel.psychometrics.sem.roles import roles
 from crosslevel.psychometrics.sem.sample import Sample, samples
 from crosslevel.psychometrics.sem.scoring import Ascent
 from crosslevel.psychometrics.sem.start import fixed_values, starts
-from crosslevel.psychometrics.sem.syntax import Statement
+from crosslevel.psychometrics.sem.syntax import ABOUT_LABELS, Statement
 from crosslevel.psychometrics.sem.table import Options, Table
 from crosslevel.psychometrics.sem.testing import Saturated
 from crosslevel.psychometrics.sem.weighted import Group, Weighted, fit_weighted, scales
@@ -76,7 +76,7 @@ def fit_ordered(
     n / (n - G) (sum n_g D'WD)^-1 in G groups, or with Gamma between (Muthen, du Toit & Spisic
     1997); these weights, as in lavaan, are the same in one group only.
     """
-    names = roles([s for s in statements if s.op != ":="]).observed
+    names = roles([s for s in statements if s.op not in ABOUT_LABELS]).observed
     codes = coded(data, names, group)
     answers = samples(codes, names, group=group)
     moments = group_moments(answers)

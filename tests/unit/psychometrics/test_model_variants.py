@@ -58,6 +58,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "bifactor": {"orthogonal": True, "std_lv": True},
     "orthogonal_ordered": {"orthogonal": True, "estimator": "wlsmv"},
     "fixed_by_label": {},
+    "equal_by_constraint": {},
+    "equal_by_constraint_groups": {"group": "school", "estimator": "mlr"},
+    "equal_by_constraint_ordered": {"estimator": "wlsmv"},
 }  # fmt: skip
 
 
