@@ -23,7 +23,7 @@ from crosslevel.psychometrics.sem.result import SemFit
 from crosslevel.psychometrics.sem.roles import roles
 from crosslevel.psychometrics.sem.sample import Sample, samples
 from crosslevel.psychometrics.sem.saturated import saturated
-from crosslevel.psychometrics.sem.syntax import Statement, parse
+from crosslevel.psychometrics.sem.syntax import ABOUT_LABELS, Statement, parse
 from crosslevel.psychometrics.sem.table import Options, Table, build
 from crosslevel.psychometrics.sem.testing import Saturated, satorra_bentler, saturate, statistic
 
@@ -44,6 +44,7 @@ def cfa(
     missing: str = "drop",
     cluster: str | None = None,
     std_lv: bool = False,
+    orthogonal: bool = False,
     means: bool | None = None,
     fixed_x: bool = True,
 ) -> SemFit:
@@ -56,8 +57,8 @@ def cfa(
     ----------
     model
         lavaan's notation: `f =~ a + b + c`, `y ~ x`, `a ~~ b`, `y ~ 1`, `ab := a * b` (also with
-        exp, log, sqrt, abs), modifiers `0.5*x`, `NA*x`, `label*x`, `c(a, b)*x` per group,
-        `start(0.5)*x`.
+        exp, log, sqrt, abs), `a == b` of two labels, modifiers `0.5*x`, `NA*x`, `label*x`,
+        `c(a, b)*x` per group, `start(0.5)*x`.
     data
         (n_persons, n_columns) with a column per observed variable; nan = not answered. Always
         answers, never a correlation matrix.
@@ -83,6 +84,9 @@ def cfa(
         Column of units; standard errors and test then allow for answers alike within units.
     std_lv
         Fix the variances of factors at 1 instead of their first loadings.
+    orthogonal
+        Fix at 0 the covariances of factors, and of the residuals of predicted factors, that the
+        text does not name, as a bifactor model has it.
     means
         Model the means; by default with groups, clusters, "fiml" or intercepts in the text.
     fixed_x
@@ -95,8 +99,9 @@ def cfa(
     Raises
     ------
     MeasurementError
-        When the model cannot be read, names no columns, has more parameters than moments, or the
-        data cannot carry it (too few rows, variables that do not vary or determine each other);
+        When the model cannot be read, defines a quantity by a label that it lacks, names no
+        columns, has more parameters than moments, or the data cannot carry it (too few rows,
+        variables that do not vary or determine each other);
         every problem is named.
 
     Warns
@@ -127,14 +132,14 @@ def cfa(
     """
     estimator = _checked(estimator, missing=missing, cluster=cluster)
     statements = parse(model)
-    part = roles([s for s in statements if s.op != ":="])
+    part = roles([s for s in statements if s.op not in ABOUT_LABELS])
     names = part.observed
     _check_ordered(names, _listed(ordered, names), estimator)
     check_columns(data, [*names, *(c for c in (group, cluster) if c)])
     warn_matrix(data, stacklevel=2)
     if estimator in LEAST_SQUARES:
         _check_levels(statements)
-        options = Options(1, True, std_lv, fixed_x, tuple(equal), tuple(release))
+        options = Options(1, True, std_lv, fixed_x, tuple(equal), tuple(release), orthogonal)
         return fit_ordered(model, statements, data, options, estimator=estimator, group=group)
     given = part.exogenous if fixed_x else ()
     answers = samples(data, names, group=group, cluster=cluster, missing=missing, needed=given)
@@ -142,7 +147,9 @@ def cfa(
     if means is None:
         means = bool(group or cluster or missing == "fiml")
         means = means or any(s.op == "~1" for s in statements)
-    options = Options(len(answers), means, std_lv, fixed_x, tuple(equal), tuple(release))
+    options = Options(
+        len(answers), means, std_lv, fixed_x, tuple(equal), tuple(release), orthogonal
+    )
     table = build(statements, options)
     return _fitted(model, table, answers, estimator=estimator, index=data.index)
 

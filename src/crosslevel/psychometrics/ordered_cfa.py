@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +33,7 @@ from crosslevel.psychometrics.sem.roles import roles
 from crosslevel.psychometrics.sem.sample import Sample, samples
 from crosslevel.psychometrics.sem.scoring import Ascent
 from crosslevel.psychometrics.sem.start import fixed_values, starts
-from crosslevel.psychometrics.sem.syntax import Statement
+from crosslevel.psychometrics.sem.syntax import ABOUT_LABELS, Statement
 from crosslevel.psychometrics.sem.table import Options, Table
 from crosslevel.psychometrics.sem.testing import Saturated
 from crosslevel.psychometrics.sem.weighted import Group, Weighted, fit_weighted, scales
@@ -71,19 +72,17 @@ def fit_ordered(
 
     Notes
     -----
-    Minimises sum (n - 1) (s - sigma)' W (s - sigma), W the inverse diagonal of Gamma. Standard
-    errors (D'WD)^-1 / (n - 1), or with Gamma between (Muthen, du Toit & Spisic 1997).
+    Minimises sum (n_g - 1) (s - sigma)' W (s - sigma), W the inverse diagonal of Gamma. Covariances
+    n / (n - G) (sum n_g D'WD)^-1 in G groups, or with Gamma between (Muthen, du Toit & Spisic
+    1997); these weights, as in lavaan, are the same in one group only.
     """
-    names = roles([s for s in statements if s.op != ":="]).observed
+    names = roles([s for s in statements if s.op not in ABOUT_LABELS]).observed
     codes = coded(data, names, group)
     answers = samples(codes, names, group=group)
     moments = group_moments(answers)
     _warn_indefinite(answers, [one.correlations for one in moments])
     sizes = [(n, int((moments[0].threshold_item == i).sum())) for i, n in enumerate(names)]
-    options = Options(
-        len(answers), True, options.std_lv, options.fixed_x, options.equal, options.release
-    )
-    table = ordered_table(statements, options, sizes)
+    table = ordered_table(statements, replace(options, n_groups=len(answers)), sizes)
     sample = [_as_moments(one.correlations) for one in moments]
     values = fixed_values(table, sample)
     places = scales(table, names)
@@ -183,15 +182,17 @@ def _covariance(
     parts: Sequence[Group], best: Weighted, *, robust: bool
 ) -> tuple[Floats, tuple[int, ...]]:
     """Return covariances of the free parameters, and those that the data do not tell apart."""
-    loose = undetermined(best.curvature)
-    bread: Floats = np.asarray(np.linalg.pinv(best.curvature, hermitian=True))
+    loose = undetermined(best.information)
+    bread: Floats = np.asarray(np.linalg.pinv(best.information, hermitian=True))
+    total = sum(part.n for part in parts)
+    correction = total / (total - len(parts))
     if not robust:
-        return without(bread, loose), loose
+        return without(correction * bread, loose), loose
     meat = np.zeros_like(bread)
     for part in parts:
         turned = part.weights[:, None] * part.derivatives(best.theta)
-        meat += part.size * turned.T @ part.moments.gamma @ turned
-    return without(bread @ meat @ bread, loose), loose
+        meat += part.n * turned.T @ part.moments.gamma @ turned
+    return without(correction * bread @ meat @ bread, loose), loose
 
 
 def _warn(fit: OrderedFit, loose: tuple[int, ...]) -> None:

@@ -48,6 +48,19 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "ordered_equal_means": {
         "estimator": "wlsmv", "group": "gender", "equal": ["thresholds", "loadings", "means"],
     },
+    "orthogonal": {"orthogonal": True},
+    "orthogonal_but_one": {"orthogonal": True, "std_lv": True},
+    "orthogonal_groups": {
+        "orthogonal": True, "group": "school", "equal": [*SCALAR, "lv.covariances"],
+        "estimator": "mlr",
+    },
+    "orthogonal_outcomes": {"orthogonal": True},
+    "bifactor": {"orthogonal": True, "std_lv": True},
+    "orthogonal_ordered": {"orthogonal": True, "estimator": "wlsmv"},
+    "fixed_by_label": {},
+    "equal_by_constraint": {},
+    "equal_by_constraint_groups": {"group": "school", "estimator": "mlr"},
+    "equal_by_constraint_ordered": {"estimator": "wlsmv"},
 }  # fmt: skip
 
 
@@ -85,7 +98,8 @@ def test_equals_lavaan(name: str) -> None:
     "equal_means" and "equal_variances_std_lv" kept 60, as if these were not equal, for 63;
     "fiml_path" used 2800 rows, 36 of them without a given predictor; robust RMSEA of "fiml_given"
     was 0.0995 for 0.1003; "fiml_given_groups" began with the other group;
-    "x7 ~~ x8" in "observed_outcomes" had an index of 39.8 for 36.0.
+    "x7 ~~ x8" in "observed_outcomes" had an index of 39.8 for 36.0; "fixed_by_label" left free what
+    shares a label with a fixed loading.
     """
     entry = entries("model_variants")[name]
     fit = cfa(entry.values["model"], data(entry.dataset), **OPTIONS[name])

@@ -104,6 +104,49 @@ def test_groups_of_ordered_items_equal_lavaan(entry, dataset, name):
             assert fit.measures[ours] == pytest.approx(expected["fit"][theirs], abs=5e-4)
 
 
+def _uneven(bfi):
+    """Groups of 54 and 374 respondents."""
+    items = [f"N{i}" for i in range(1, 6)]
+    rows = bfi.iloc[:500].dropna(subset=[*items, "education"])
+    return rows.assign(some=np.where(rows["education"] == 2, "few", "many"))
+
+
+def _fit_uneven(reference, rows, name):
+    estimator = "dwls" if name == "dwls" else "wlsmv"
+    equal = EQUAL.get(name, ("thresholds", "loadings"))
+    return cfa(reference["model"], rows, estimator=estimator, group="some", equal=equal)
+
+
+@pytest.mark.parametrize("name", ["configural", "thresholds", "scalar", "dwls"])
+def test_groups_of_very_different_size_equal_lavaan(entry, dataset, name):
+    """Groups were weighed by n - 1: errors of the small one were 0.7 % too large, and the scaled
+    statistic of "thresholds" was 95.015 for 95.039."""
+    reference = entry("uneven_groups", "uneven_groups")["values"]
+    expected = reference["models"][name]
+    fit = _fit_uneven(reference, _uneven(dataset("bfi")), name)
+    assert [sample.n for sample in fit.maximum.samples] == expected["nobs"]
+    _compare(fit, expected["parameters"], expected["standardized"])
+    ours, theirs = _tables(fit, expected["parameters"])
+    np.testing.assert_allclose(ours["std_error"], theirs["se"].astype(float), rtol=1e-5)
+    for mine, other in INDICES.items():
+        if expected["fit"].get(other, "NA") != "NA":
+            assert fit.measures[mine] == pytest.approx(expected["fit"][other], rel=1e-5, abs=1e-5)
+
+
+def test_differences_in_groups_of_very_different_size_equal_lavaan(entry, dataset):
+    """The second was 7.3046 for 7.3072."""
+    reference = entry("uneven_groups", "uneven_groups")["values"]
+    rows = _uneven(dataset("bfi"))
+    names = ("configural", "thresholds", "scalar")
+    fits = {name: _fit_uneven(reference, rows, name) for name in names}
+    for pair, expected in reference["differences"].items():
+        first, second = pair.split("_")
+        found = fits[first].compare(fits[second]).iloc[0]
+        assert found["df"] == expected["df"]
+        assert found["statistic"] == pytest.approx(expected["chisq"], rel=1e-6)
+        assert found["p_value"] == pytest.approx(expected["p"], rel=1e-6)
+
+
 def test_a_small_sample_with_factor_variance_of_one_equals_lavaan(entry, dataset):
     expected = entry("ordered", "wlsmv_small")["values"]
     data = dataset("bfi").dropna(subset=[*AGREE, "gender"]).iloc[:200]
@@ -228,6 +271,11 @@ def test_answers_that_are_not_defined_here(dataset):
     with pytest.raises(MeasurementError, match="different respondents or items"):
         fit.compare(fewer)
     assert repr(fit).startswith("DWLS, converged")
+    with pytest.raises(MeasurementError, match="'dwls' has no scaled test"):
+        fit.compare(fit, method="satorra-2000")
+    robust = cfa(ONE, dataset("bfi").loc[:600], estimator="wlsmv")
+    with pytest.raises(MeasurementError, match="'wlsmv' has the method 'satorra-2000' only"):
+        robust.compare(robust, method="satorra-bentler-2001")
 
 
 def _items(**columns):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,11 +56,11 @@ class Dual:
 
     def to(self, other: Dual) -> Dual:
         """Return the power."""
-        power = self.value**other.value
+        power = math.pow(self.value, other.value)
         slope = other.value * self.value ** (other.value - 1) * self.slope
         if other.slope.any():
             slope = slope + power * np.log(self.value) * other.slope
-        return Dual(float(power), slope)
+        return Dual(power, slope)
 
 
 def value_of(expression: str, known: Mapping[str, Dual], *, where: str = "") -> Dual:
@@ -93,6 +93,23 @@ def value_of(expression: str, known: Mapping[str, Dual], *, where: str = "") -> 
         return reader.whole()
     except (ZeroDivisionError, OverflowError, ValueError) as error:
         raise reader.wrong(f"has no value: {error}.") from error
+
+
+def unreadable(definitions: Iterable[tuple[str, str, int]], labels: Iterable[str]) -> list[Problem]:
+    """Return what is wrong with definitions (name, expression, line), given the labels of a model.
+
+    A definition may use those in lines before it.
+    """
+    unknown = Dual(math.nan, np.zeros(0))
+    known = dict.fromkeys(labels, unknown)
+    problems: list[Problem] = []
+    for name, expression, line in definitions:
+        try:
+            value_of(expression, known, where=f"line {line}")
+        except MeasurementError as error:
+            problems += error.problems
+        known[name] = unknown
+    return problems
 
 
 class _Reader:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +15,6 @@ from crosslevel.psychometrics.sem.matrices import Block
 from crosslevel.psychometrics.sem.maximum import Maximum
 from crosslevel.psychometrics.sem.normal import Seen, residuals
 from crosslevel.psychometrics.sem.table import Parameter
-
-if TYPE_CHECKING:
-    from crosslevel.psychometrics.sem.result import SemFit
 
 Floats = npt.NDArray[np.float64]
 
@@ -113,47 +109,6 @@ def scores(model: Maximum, *, method: str, index: pd.Index) -> pd.DataFrame:
             own[part.pattern.rows] = centre + d @ weights.T
         done.iloc[sample.rows] = own
     return done
-
-
-def compare_fits(larger: SemFit, smaller: SemFit) -> pd.DataFrame:
-    """Return the chi-square difference test of two nested models; the smaller has fewer parameters.
-
-    Scaled after Satorra & Bentler (2001) where the fits are robust.
-    """
-    if larger.test.df > smaller.test.df:
-        larger, smaller = smaller, larger
-    names = [sample.names for fit in (larger, smaller) for sample in fit.maximum.samples]
-    if larger.n != smaller.n or {frozenset(n) for n in names} != {frozenset(names[0])}:
-        raise MeasurementError(
-            "The fits rest on different respondents or variables, so they cannot be compared. "
-            "Fit both to the same rows and the same items."
-        )
-    if larger.estimator != smaller.estimator:
-        raise MeasurementError(
-            f"The fits have different estimators ('{larger.estimator}', '{smaller.estimator}')."
-        )
-    df = smaller.test.df - larger.test.df
-    fall = smaller.test.chisq - larger.test.chisq
-    scaling = 1.0
-    if larger.estimator != "ml" and df:
-        scaling = (
-            smaller.test.df * smaller.test.scaling - larger.test.df * larger.test.scaling
-        ) / df
-    usable = df > 0 and scaling > 0
-    statistic = fall / scaling if usable else np.nan
-    return pd.DataFrame(
-        [
-            {
-                "statistic": statistic,
-                "df": df,
-                "p_value": float(stats.chi2.sf(statistic, df)) if usable else np.nan,
-                "scaling_factor": scaling,
-                "cfi_change": smaller.index("cfi") - larger.index("cfi"),
-                "rmsea_change": smaller.index("rmsea") - larger.index("rmsea"),
-                "srmr_change": smaller.measures["srmr"] - larger.measures["srmr"],
-            }
-        ]
-    )
 
 
 def _centre(block: Block, theta: Floats) -> Floats:

@@ -1,7 +1,4 @@
-"""The difference test of two nested models of ordered items.
-
-P is (n - 1) D'WD of the larger model; H says how its parameters move with those of the smaller one.
-"""
+"""The difference test of two nested models of ordered items."""
 
 from __future__ import annotations
 
@@ -10,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from crosslevel.psychometrics.sem.differences import Difference, projected
 from crosslevel.psychometrics.sem.testing import Statistic
-from crosslevel.psychometrics.sem.weighted import Group
+from crosslevel.psychometrics.sem.weighted import Group, information
 
 Floats = npt.NDArray[np.float64]
 
@@ -19,30 +17,22 @@ Floats = npt.NDArray[np.float64]
 def difference(
     larger: tuple[Sequence[Group], Floats, Statistic],
     smaller: tuple[Sequence[Group], Floats, Statistic],
-) -> Statistic:
-    """Return the scaled and shifted difference; each model is its groups, estimates and test.
+    method: str,
+) -> Difference:
+    """Return the difference, scaled and shifted by "satorra-2000".
 
-    Notes
-    -----
-    With C = P^-1 - H (H'PH)^-1 H' the difference has the mean and variance of tr(G) and tr(G^2),
-    G = sum (n - 1) C D'W Gamma W D. Source: Satorra (2000), eqs. 23-25; as in lavaan.
+    Each model is its groups, estimates and test.
     """
     groups, theta, test = larger
     nested, theta_nested, test_nested = smaller
-    k = len(theta)
-    P, inside = np.zeros((k, k)), np.zeros((k, k))
-    wide, narrow = [], []
-    for group, other in zip(groups, nested, strict=True):
-        delta, n = group.derivatives(theta), group.size
-        turned = group.weights[:, None] * delta
-        P += n * delta.T @ turned
-        inside += n * turned.T @ group.moments.gamma @ turned
-        wide.append(delta)
-        narrow.append(other.derivatives(theta_nested))
-    H = np.linalg.lstsq(np.vstack(wide), np.vstack(narrow), rcond=None)[0]
-    C = np.linalg.pinv(P, hermitian=True) - H @ np.linalg.pinv(H.T @ P @ H, hermitian=True) @ H.T
-    product = C @ inside
-    df = test_nested.df - test.df
-    a = float(np.sqrt(df / (product * product.T).sum())) if df > 0 else 1.0
-    shift = df - a * float(np.trace(product))
-    return Statistic(test_nested.chisq - test.chisq, df, 1 / a, np.nan, np.nan, shift)
+    fall, m = test_nested.chisq - test.chisq, test_nested.df - test.df
+    if method != "satorra-2000" or m == 0:
+        return Difference(fall, m, 1.0, 0.0, method)
+    inside = np.zeros((len(theta), len(theta)))
+    for group in groups:
+        turned = group.weights[:, None] * group.derivatives(theta)
+        inside += group.n * turned.T @ group.moments.gamma @ turned
+    wide = [group.derivatives(theta) for group in groups]
+    narrow = [group.derivatives(theta_nested) for group in nested]
+    scaling, shift = projected(information(groups, theta), inside, wide, narrow, m=m)
+    return Difference(fall, m, scaling, shift, method)

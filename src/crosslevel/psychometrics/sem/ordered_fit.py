@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from crosslevel.errors import MeasurementError
+from crosslevel.psychometrics.sem.differences import checked_method, difference_table
 from crosslevel.psychometrics.sem.following import (
     deviations,
     equality_table,
@@ -42,10 +43,10 @@ class OrderedFit(SemFit):
         """Return an index of fit, of the scaled test where there is one."""
         return float(self.measures.get(f"{name}_scaled", self.measures[name]))
 
-    def compare(self, other: SemFit) -> pd.DataFrame:
+    def compare(self, other: SemFit, *, method: str | None = None) -> pd.DataFrame:
         """Return the chi-square difference test with a nested model, and changes of indices.
 
-        Scaled and shifted with "wlsmv" (Satorra 2000).
+        Scaled and shifted with "wlsmv" (`method` "satorra-2000", which is the only one).
         """
         if not isinstance(other, OrderedFit) or other.estimator != self.estimator:
             raise MeasurementError(
@@ -60,18 +61,9 @@ class OrderedFit(SemFit):
                 "The fits rest on different respondents or items, so they cannot be compared. Fit "
                 "both to the same rows and the same items."
             )
-        test = difference(larger.nesting, smaller.nesting)
-        robust = self.estimator == "wlsmv" and test.df > 0
-        row = {
-            "statistic": test.scaled if robust else test.chisq,
-            "df": test.df,
-            "p_value": test.p_scaled if robust else test.p_value,
-            "scaling_factor": test.scaling if robust else 1.0,
-            "cfi_change": smaller.index("cfi") - larger.index("cfi"),
-            "rmsea_change": smaller.index("rmsea") - larger.index("rmsea"),
-            "srmr_change": smaller.measures["srmr"] - larger.measures["srmr"],
-        }
-        return pd.DataFrame([row])
+        method = checked_method(method, self.estimator)
+        test = difference(larger.nesting, smaller.nesting, method)
+        return difference_table(larger, smaller, test)
 
     @property
     def nesting(self) -> tuple[tuple[Group, ...], Floats, Statistic]:

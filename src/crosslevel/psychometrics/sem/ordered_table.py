@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from crosslevel.errors import MeasurementError, Problem
-from crosslevel.psychometrics.sem.syntax import Statement
+from crosslevel.psychometrics.sem.syntax import Statement, equalities
 from crosslevel.psychometrics.sem.table import Options, Parameter, Table, build, numbered
 
 _REFUSED = ("intercepts", "residuals")
@@ -48,7 +48,7 @@ def ordered_table(
         base = Parameter("", "~*~", "", number, number, 0)
         value = np.nan if free and number else 1.0
         rows += [replace(base, lhs=name, rhs=name, value=value) for name, _ in sizes]
-    return replace(table, rows=numbered(rows))
+    return replace(table, rows=numbered(rows, equalities(statements)))
 
 
 def _check(statements: Sequence[Statement], options: Options, names: set[str]) -> None:

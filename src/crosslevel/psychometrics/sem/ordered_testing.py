@@ -35,12 +35,12 @@ def ordered_statistic(groups: Sequence[Group], best: Weighted) -> Statistic:
     """
     count = sum(len(group.observed) for group in groups)
     df = count - len(best.theta)
-    bread = np.linalg.pinv(best.curvature, hermitian=True)
+    bread = np.linalg.pinv(best.information, hermitian=True)
     meat = np.zeros_like(bread)
     twice = np.zeros_like(bread)
     first = second = 0.0
     for group in groups:
-        delta, w, n = group.derivatives(best.theta), group.weights, group.size
+        delta, w, n = group.derivatives(best.theta), group.weights, group.n
         spread = w[:, None] * group.moments.gamma
         first += float(np.trace(spread))
         second += float((spread * spread.T).sum())
@@ -164,7 +164,7 @@ def _robust_name(name: str) -> str:
 def _likelihood_discrepancy(groups: Sequence[Group], best: Weighted) -> tuple[float, float, float]:
     """Discrepancy n F of model and of independence, and the expectation of the model's."""
     value = worst = first = 0.0
-    bread = np.linalg.pinv(best.curvature, hermitian=True)
+    bread = np.linalg.pinv(best.information, hermitian=True)
     cross, square = np.zeros_like(bread), np.zeros_like(bread)
     mixed = np.zeros_like(bread)
     for group in groups:
@@ -182,9 +182,9 @@ def _likelihood_discrepancy(groups: Sequence[Group], best: Weighted) -> tuple[fl
         delta = group.derivatives(best.theta)[q:]
         weighted = w[:, None] * delta
         first += float((V * gamma).sum())
-        mixed += group.size * weighted.T @ gamma @ V @ delta
-        square += group.size * delta.T @ V @ delta
-        cross += group.size * weighted.T @ gamma @ weighted
+        mixed += group.n * weighted.T @ gamma @ V @ delta
+        square += group.n * delta.T @ V @ delta
+        cross += group.n * weighted.T @ gamma @ weighted
     bias = first - 2 * float(np.trace(bread @ mixed))
     bias += float(np.trace(bread @ square @ bread @ cross))
     return value, bias, worst

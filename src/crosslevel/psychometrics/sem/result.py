@@ -12,9 +12,9 @@ from scipy import stats
 
 from crosslevel.frames import RESULT_COLUMNS
 from crosslevel.psychometrics.sem.delta import delta_errors
+from crosslevel.psychometrics.sem.differences import compare_fits
 from crosslevel.psychometrics.sem.extending import absent
 from crosslevel.psychometrics.sem.following import (
-    compare_fits,
     deviations,
     equality_table,
     modification_table,
@@ -186,12 +186,41 @@ class SemFit:
         """
         return scores(self.maximum, method=method, index=self.row_labels)
 
-    def compare(self, other: SemFit) -> pd.DataFrame:
+    def compare(self, other: SemFit, *, method: str | None = None) -> pd.DataFrame:
         """Return the chi-square difference test with a nested model, and changes of indices.
 
-        Scaled where the fits are robust. Source: Satorra & Bentler (2001), Psychometrika 66.
+        Parameters
+        ----------
+        other
+            A fit of the same rows and items by the same estimator, nested in this one or the other
+            way round.
+        method
+            How the difference of "mlm" and "mlr" is scaled. "satorra-bentler-2001" (the default):
+            from the scaling factors of both fits, which can come out negative.
+            "satorra-bentler-2010": the larger model's taken where it implies what the smaller one
+            does; never negative with "mlm", but with "mlr" it can be, and it then depends on how
+            the scales of factors are fixed. "satorra-2000": scaled and shifted by what the models
+            differ in, never negative; complete answers without clusters only.
+
+        Returns
+        -------
+        DataFrame
+            One row: the standard columns, `scaling_factor`, `shift`, `method`, the changes of CFI,
+            RMSEA and SRMR (robust where the fits are), and `status`: "tested", "same degrees of
+            freedom" or "negative scaling factor", where statistic and p_value are nan.
+
+        Warns
+        -----
+        CorrectionWarning
+            When the scaling factor is not positive.
+
+        Notes
+        -----
+        Source: Satorra (2000); Satorra & Bentler (2001), Psychometrika 66; (2010), Psychometrika
+        75. Agrees with lavaan's `lavTestLRT`; where means of factors are free in the smaller model
+        only, lavaan 0.6-14 does not carry them over for "satorra-bentler-2010".
         """
-        return compare_fits(self, other)
+        return compare_fits(self, other, method)
 
     def __repr__(self) -> str:
         m = self.measures

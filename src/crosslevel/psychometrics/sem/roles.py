@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from crosslevel.psychometrics.sem.syntax import Statement
+from crosslevel.psychometrics.sem.syntax import ABOUT_LABELS, Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,11 @@ def roles(statements: Sequence[Statement]) -> Roles:
     measured = [s for s in statements if s.op == "=~"]
     latent = tuple(dict.fromkeys(s.lhs for s in measured))
     names = dict.fromkeys(
-        name for s in statements if s.op != ":=" for name in _names(s) if name not in latent
+        name
+        for s in statements
+        if s.op not in ABOUT_LABELS
+        for name in _names(s)
+        if name not in latent
     )
     indicators = {s.rhs for s in measured}
     predicted = {s.lhs for s in statements if s.op == "~"}

@@ -1,7 +1,8 @@
 """Model text in lavaan's notation, read by a parser of our own: nothing in it is evaluated.
 
 `f =~ a + b` measures, `y ~ x` regresses, `a ~~ b` covaries, `y ~ 1` is an intercept, `y | t1` a
-threshold, `ab := a * b` a quantity derived from labelled parameters. `level: 1` begins a block.
+threshold, `ab := a * b` a quantity derived from labelled parameters, `a == b` makes the parameters
+of two labels equal. `level: 1` begins a block.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from crosslevel.errors import MeasurementError, Problem
+from crosslevel.errors import MeasurementError, Problem, did_you_mean
+from crosslevel.psychometrics.sem.expressions import unreadable
 
 OPERATORS = ("=~", "~~", ":=", "==", "~", "|")
+ABOUT_LABELS = (":=", "==")
 _OPERATOR = re.compile(r"=~|~~|:=|==|~|\|")
 _NAME = re.compile(r"[A-Za-z_.][\w.]*$")
 _LEVEL = re.compile(r"level\s*:\s*(\w+)\s*$", re.IGNORECASE)
@@ -31,7 +34,7 @@ class Statement:
     ----------
     lhs, op, rhs
         As in the text; an intercept is `lhs ~1` with an empty `rhs`; a definition (`:=`) keeps its
-        expression in `rhs`.
+        expression in `rhs`, an equality (`==`) has a label on each side.
     values
         Per group (or one for all): a fixed number, a label, or None for free (`NA`); empty when the
         term carries no such modifier.
@@ -51,6 +54,11 @@ class Statement:
     start: tuple[float, ...] = ()
     level: int = 0
     line: int = 0
+
+    @property
+    def parts(self) -> tuple[str, str]:
+        """Both sides."""
+        return self.lhs, self.rhs
 
 
 def parse(text: str) -> tuple[Statement, ...]:
@@ -82,9 +90,44 @@ def parse(text: str) -> tuple[Statement, ...]:
             problems.append(Problem(f"line {number}", error.found, error.fix))
     if not statements and not problems:
         problems.append(Problem("model", "it is empty.", "Write for example `f =~ a + b + c`."))
+    definitions = [(s.lhs, s.rhs, s.line) for s in statements if s.op == ":="]
+    labels = _labels(statements)
+    problems += unreadable(definitions, labels)
+    for s in statements:
+        if s.op == "==":
+            problems += [_no_label(name, s.line, labels) for name in s.parts if name not in labels]
+    problems.sort(key=_line)
     if problems:
         raise MeasurementError("The model cannot be read.", problems)
     return tuple(statements)
+
+
+def equalities(statements: Sequence[Statement]) -> dict[str, str]:
+    """Return which label stands for each label that `==` makes equal to another."""
+    sets: list[dict[str, None]] = []
+    for s in statements:
+        if s.op == "==":
+            touched = [own for own in sets if not own.keys().isdisjoint(s.parts)]
+            joined = {name: None for own in touched for name in own} | dict.fromkeys(s.parts)
+            sets = [*(own for own in sets if own not in touched), joined]
+    return {name: next(iter(own)) for own in sets for name in own}
+
+
+def _no_label(name: str, line: int, labels: set[str]) -> Problem:
+    """The problem of an equality of what is no label."""
+    fix = did_you_mean(name, labels) or "Label a parameter, as in y ~ a*x."
+    return Problem(f"line {line}", f"'{name}' is the label of no parameter.", fix)
+
+
+def _line(problem: Problem) -> int:
+    """Line of a problem; 0 where it has none."""
+    found = re.match(r"line (\d+)", problem.where)
+    return int(found[1]) if found else 0
+
+
+def _labels(statements: Sequence[Statement]) -> set[str]:
+    """Every label of a parameter."""
+    return {v for s in statements for v in (*s.values, *s.labels) if isinstance(v, str)}
 
 
 class _UnreadableError(Exception):
@@ -121,18 +164,23 @@ def _statements(line: str, number: int, level: int) -> Iterator[Statement]:
     """Yield the statements of one line."""
     found = _OPERATOR.search(line)
     if not found:
-        raise _UnreadableError(f"'{line}' has no operator.", "Use =~, ~, ~~, | or :=.")
+        if re.search("[<>]", line):
+            raise _UnreadableError(f"'{line}': inequalities are not supported.", "Leave it out.")
+        raise _UnreadableError(f"'{line}' has no operator.", "Use =~, ~, ~~, |, := or ==.")
     left, op, right = line[: found.start()].strip(), found[0], line[found.end() :].strip()
-    if op == "==":
-        raise _UnreadableError(
-            f"'{line}': constraints are not written with ==.",
-            "Give both parameters the same label, such as a*x1 and a*x2.",
-        )
     if not left or not right:
         side = "left" if not left else "right"
         raise _UnreadableError(f"'{line}' has nothing on the {side} of {op}.")
     if op == ":=":
         yield Statement(_name(left), op, right, line=number)
+        return
+    if op == "==":
+        if not (_NAME.match(left) and _NAME.match(right)):
+            raise _UnreadableError(
+                f"'{line}': == takes a label on each side.",
+                "Label two parameters, as in a*x1 and b*x2, and write `a == b`; 0.5*x fixes one.",
+            )
+        yield Statement(left, op, right, line=number)
         return
     for lhs in (part.strip() for part in left.split("+")):
         for term in _split(right, "+"):

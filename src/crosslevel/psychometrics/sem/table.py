@@ -7,15 +7,16 @@ predictors are taken as given.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import TypeVar
 
 import numpy as np
 
 from crosslevel.errors import MeasurementError, Problem, did_you_mean
 from crosslevel.psychometrics.sem.roles import Roles, roles
-from crosslevel.psychometrics.sem.syntax import Statement
+from crosslevel.psychometrics.sem.syntax import ABOUT_LABELS, Statement, equalities
 
 T = TypeVar("T")
 EQUAL = (
@@ -37,7 +38,8 @@ class Parameter:
     group, level
         Number of the group, from 0; 1 within, 2 between, 0 when there is one level.
     label
-        Parameters with one label are one parameter; empty when it has none.
+        Parameters with one label are one parameter, fixed if one of them is; empty when it has
+        none.
     value
         Where it is fixed; nan when it is free.
     start
@@ -122,7 +124,8 @@ class Options:
     """How statements become parameters.
 
     `equal` names kinds of parameters that are equal in all groups (one of EQUAL); `release` the
-    parameters, as they are written in a model, that are not.
+    parameters, as they are written in a model, that are not. `orthogonal` fixes at 0 what factors
+    would covary by default.
     """
 
     n_groups: int = 1
@@ -131,6 +134,7 @@ class Options:
     fixed_x: bool = True
     equal: tuple[str, ...] = ()
     release: tuple[str, ...] = ()
+    orthogonal: bool = False
 
 
 def build(statements: Sequence[Statement], options: Options) -> Table:
@@ -143,12 +147,12 @@ def build(statements: Sequence[Statement], options: Options) -> Table:
         an unknown kind is to be equal.
     """
     _check(statements, options)
-    levels = tuple(sorted({s.level for s in statements if s.op != ":="})) or (0,)
+    levels = tuple(sorted({s.level for s in statements if s.op not in ABOUT_LABELS})) or (0,)
     rows: list[Parameter] = []
     played: list[Roles] = []
     for group in range(options.n_groups):
         for level in levels:
-            own = [s for s in statements if s.level == level and s.op != ":="]
+            own = [s for s in statements if s.level == level and s.op not in ABOUT_LABELS]
             block = group * len(levels) + levels.index(level)
             part = roles(own)
             played.append(part)
@@ -158,9 +162,8 @@ def build(statements: Sequence[Statement], options: Options) -> Table:
             rows += _complete(own, part, base, options, both=lower & above if level else set())
     rows = _equalise(rows, played, options)
     definitions = tuple(Definition(s.lhs, s.rhs, s.line) for s in statements if s.op == ":=")
-    return Table(
-        numbered(rows), tuple(played), definitions, options.n_groups, levels, options.means
-    )
+    placed = numbered(rows, equalities(statements))
+    return Table(placed, tuple(played), definitions, options.n_groups, levels, options.means)
 
 
 def _check(statements: Sequence[Statement], options: Options) -> None:
@@ -250,8 +253,11 @@ def _defaults(part: Roles, base: Parameter, options: Options, *, both: set[str])
 
     rows = [row(n, "~~", n, 0.0 if n in part.single else np.nan) for n in part.observed]
     rows += [row(n, "~~", n, 1.0 if options.std_lv else np.nan) for n in part.latent]
+    apart = set(part.latent) if options.orthogonal else set[str]()
     for names in (part.exogenous_latent, part.outcomes, part.exogenous):
-        rows += [row(a, "~~", b) for i, a in enumerate(names) for b in names[i + 1 :]]
+        rows += [
+            row(a, "~~", b, 0.0 if {a, b} <= apart else np.nan) for a, b in combinations(names, 2)
+        ]
     if options.means or base.level:
         rows += [row(n, "~1", "", 0.0 if n in centred else np.nan) for n in part.observed]
         rows += [row(n, "~1", "", 0.0) for n in part.latent]
@@ -314,17 +320,46 @@ def _released(rows: Sequence[Parameter], options: Options) -> set[tuple[str, str
     return keys
 
 
-def numbered(rows: Sequence[Parameter]) -> tuple[Parameter, ...]:
-    """Give each free parameter its position; rows with one label share one."""
+def numbered(rows: Sequence[Parameter], equal: Mapping[str, str]) -> tuple[Parameter, ...]:
+    """Give each free parameter its position; rows with one label, or with equal ones, share one.
+
+    `equal` says which label stands for another.
+
+    Raises
+    ------
+    MeasurementError
+        When such rows are fixed at different values.
+    """
     seen: dict[str, int] = {}
     numbered, count = [], 0
-    for row in rows:
+    for row in _settled(rows, equal):
         if row.exogenous or not np.isnan(row.value):
             numbered.append(replace(row, free=-1))
             continue
-        position = seen.get(row.label, count) if row.label else count
-        if row.label:
-            seen.setdefault(row.label, position)
+        label = equal.get(row.label, row.label)
+        position = seen.get(label, count) if label else count
+        if label:
+            seen.setdefault(label, position)
         count += position == count
         numbered.append(replace(row, free=position))
     return tuple(numbered)
+
+
+def _settled(rows: Sequence[Parameter], equal: Mapping[str, str]) -> list[Parameter]:
+    """Fix what shares a label with a fixed row at the value of that."""
+    fixed: dict[str, float] = {}
+    problems = []
+    for row in rows:
+        if row.label and not np.isnan(row.value) and not row.exogenous:
+            value = fixed.setdefault(equal.get(row.label, row.label), row.value)
+            if value != row.value:
+                found = f"stands for parameters fixed at {value:g} and at {row.value:g}."
+                problems.append(Problem(f"label '{row.label}'", found, "Use two labels."))
+    if problems:
+        raise MeasurementError("The model does not fit the data.", problems)
+    return [
+        replace(row, value=fixed.get(equal.get(row.label, row.label), row.value))
+        if row.label
+        else row
+        for row in rows
+    ]

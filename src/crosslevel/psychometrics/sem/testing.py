@@ -107,15 +107,20 @@ def statistic(model: Maximum, saturated: Saturated, *, estimator: str) -> Statis
     """
     chisq = max(model.ascent.deviance - saturated.deviance, 0.0)
     df = saturated.n_moments - model.table.n_free
-    scaling = 1.0
-    if df > 0 and estimator == "mlr":
-        scaling = (saturated.trace - _model_trace(model)) / df
-    elif df > 0 and estimator == "mlm":
-        scaling = satorra_bentler(model)[0] / df
+    scaling = correction(model, saturated, estimator=estimator, df=df)
     discrepancy, bias = chisq, df * scaling
     if df > 0 and not all(sample.complete for sample in model.samples):
         discrepancy, bias = _completed(model, saturated, robust=estimator == "mlr")
     return Statistic(chisq, df, scaling, discrepancy, bias)
+
+
+def correction(model: Maximum, saturated: Saturated, *, estimator: str, df: int) -> float:
+    """Return what the likelihood ratio is divided by in the scaled test; 1 where nothing is."""
+    if df > 0 and estimator == "mlr":
+        return (saturated.trace - _model_trace(model)) / df
+    if df > 0 and estimator == "mlm":
+        return satorra_bentler(model)[0] / df
+    return 1.0
 
 
 def _trace(sample: Sample, moments: Moments, kept: npt.NDArray[np.intp], *, means: bool) -> float:
@@ -142,7 +147,7 @@ def satorra_bentler(model: Maximum) -> tuple[float, Floats]:
         given = model.table.given[number]
         gamma = _fourth_moments(sample, given, means=model.table.means)
         total += float(np.sum(w * gamma)) / sample.n
-        turned = w @ _flat(moments, means=model.table.means)
+        turned = w @ flat(moments, means=model.table.means)
         middle = middle + turned.T @ gamma @ turned / sample.n
     trace = total - float(np.trace(np.linalg.lstsq(expected, middle, rcond=None)[0]))
     return trace, middle
@@ -167,11 +172,11 @@ def _fourth_moments(sample: Sample, given: Sequence[str], *, means: bool) -> Flo
     return covariances
 
 
-def _flat(moments: Moments, *, means: bool) -> Floats:
-    """Derivatives of covariances (lower triangle) and means in the free parameters, (m, k)."""
+def flat(moments: Moments, *, means: bool) -> Floats:
+    """Return (m, k) derivatives of covariances (lower triangle) and means in the parameters."""
     rows, columns = np.tril_indices(len(moments.mu))
-    flat: Floats = moments.d_sigma[:, rows, columns].T
-    return np.vstack([flat, moments.d_mu.T]) if means else flat
+    slopes: Floats = moments.d_sigma[:, rows, columns].T
+    return np.vstack([slopes, moments.d_mu.T]) if means else slopes
 
 
 def _completed(model: Maximum, saturated: Saturated, *, robust: bool) -> tuple[float, float]:
@@ -195,7 +200,7 @@ def _completed(model: Maximum, saturated: Saturated, *, robust: bool) -> tuple[f
         if robust:
             scores = casewise(sample, own, seen(sample, own) or ())[:, kept]
             gamma = gamma @ crossproduct(scores, sample) @ gamma
-        delta = _flat(implied, means=True)[kept]
+        delta = flat(implied, means=True)[kept]
         discrepancy += sample.n * _distance(raw, implied)
         first += float(np.sum(c * gamma))
         turned, complete = w @ delta, c @ delta

@@ -49,8 +49,13 @@ class Group:
 
     @property
     def size(self) -> int:
-        """Weight of the group: respondents less one, as in lavaan."""
+        """Weight of the group in the criterion: respondents less one, as in lavaan."""
         return self.moments.n - 1
+
+    @property
+    def n(self) -> int:
+        """Weight of the group in standard errors and tests: respondents, as in lavaan."""
+        return self.moments.n
 
     @property
     def observed(self) -> Floats:
@@ -95,11 +100,11 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Weighted:
-    """Where the search ended: theta, criterion, curvature sum (n - 1) D'WD, convergence, steps."""
+    """Where the search ended: theta, criterion, information sum n D'WD, convergence, steps."""
 
     theta: Floats
     criterion: float
-    curvature: Floats
+    information: Floats
     converged: bool
     iterations: int
 
@@ -153,7 +158,7 @@ def fit_weighted(groups: Sequence[Group], start: Floats) -> Weighted:
         if damping > 1e8:
             converged = float(step @ slope) <= 1e-9 * (1 + value)
             break
-    return Weighted(theta, value, curvature, converged, count)
+    return Weighted(theta, value, information(groups, theta), converged, count)
 
 
 def criterion(groups: Sequence[Group], theta: Floats) -> float:
@@ -175,3 +180,12 @@ def normal_equations(groups: Sequence[Group], theta: Floats) -> tuple[Floats, Fl
         curvature += delta.T @ turned
         slope += turned.T @ (group.observed - group.implied(theta))
     return curvature, slope
+
+
+def information(groups: Sequence[Group], theta: Floats) -> Floats:
+    """Return the sum of n D'WD."""
+    total = np.zeros((len(theta), len(theta)))
+    for group in groups:
+        delta = group.derivatives(theta)
+        total += group.n * delta.T @ (group.weights[:, None] * delta)
+    return total

@@ -31,7 +31,8 @@ def two_level_cfa(
         Model text in lavaan's notation, in two blocks that begin with `level: 1` and `level: 2`.
         A variable in both has a latent part in each; in level 2 only, it must be the same for all
         persons of a unit; in level 1 only, all its variance is taken to be within (centre it with
-        the unit mean unless it has none). One label in both blocks makes parameters equal.
+        the unit mean unless it has none). One label in both blocks, or
+        `a == b` of two, makes parameters equal.
     data
         One row per person; numeric items.
     cluster

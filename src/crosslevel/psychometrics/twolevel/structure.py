@@ -10,7 +10,7 @@ import numpy as np
 from crosslevel.errors import MeasurementError, Problem
 from crosslevel.psychometrics.grouping import Floats
 from crosslevel.psychometrics.sem.matrices import Block, blocks
-from crosslevel.psychometrics.sem.syntax import parse
+from crosslevel.psychometrics.sem.syntax import ABOUT_LABELS, parse
 from crosslevel.psychometrics.sem.table import Options, Parameter, Table, build
 from crosslevel.psychometrics.twolevel.moments import Flags, Indices, Layout, Moments
 from crosslevel.psychometrics.twolevel.saturated import Roles
@@ -111,8 +111,8 @@ def read_model(text: str, *, fixed_x: bool) -> Table:
         When the text cannot be read, or does not have both blocks.
     """
     statements = parse(text)
-    found = {s.level for s in statements if s.op != ":="}
-    outside = [s.line for s in statements if s.op != ":=" and s.level == 0]
+    found = {s.level for s in statements if s.op not in ABOUT_LABELS}
+    outside = [s.line for s in statements if s.op not in ABOUT_LABELS and s.level == 0]
     problems = [
         Problem(f"level {level}", "has no line.", f"Begin its block with `level: {level}`.")
         for level in (1, 2)
@@ -189,8 +189,8 @@ def partial(
 
 def crossing(table: Table) -> tuple[str, ...]:
     """Return the labels that parameters of both levels carry."""
-    one, two = ({r.label for r in table.rows if r.level == at and r.free >= 0} for at in (1, 2))
-    return tuple(sorted((one & two) - {""}))
+    one, two = ({r.free for r in table.rows if r.level == at and r.free >= 0} for at in (1, 2))
+    return tuple(sorted({r.label for r in table.rows if r.free in one & two}))
 
 
 def first_values(model: Model, moments: Moments) -> Floats:

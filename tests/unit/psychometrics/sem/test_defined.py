@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from crosslevel.psychometrics import SemFit, cfa
+from crosslevel.errors import MeasurementError
+from crosslevel.psychometrics import SemFit, cfa, two_level_cfa
 from reference_values import REFERENCE, data
 from sem_reference import same_parameters
 
@@ -49,3 +51,31 @@ def test_equals_lavaan(name: str) -> None:
 def test_the_rows_they_are_made_of_equal_lavaan(name: str) -> None:
     reference = ENTRIES[name]["values"]["parameters"]
     assert same_parameters(_fitted(name), reference) == len(reference["lhs"])
+
+
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        (
+            "ab := a*bb",
+            "line 4: 'a*bb' uses 'bb', which no parameter is labelled. Did you mean 'b'?",
+        ),
+        ("t := ab + a\nab := a*b", "line 4: 'ab + a' uses 'ab', which no parameter is labelled."),
+        ("ab := a*(b", "line 4: 'a*(b' ends too early."),
+        ("ab := a/0", "line 4: 'a/0' has no value"),
+        ("ab := (-1)^0.5 * a", "line 4: '(-1)^0.5 * a' has no value"),
+        ("u := a*zzz\nv := u*b2", "line 5: 'u*b2' uses 'b2'"),
+    ],
+)
+def test_what_cannot_be_computed_is_refused_when_the_model_is_read(lines: str, found: str) -> None:
+    """It used to be fitted, and to fail in `tidy()`."""
+    text = f"x4 ~ a*x1\nx7 ~ b*x4\nx1 ~ 1\n{lines}"
+    with pytest.raises(MeasurementError, match=re.escape(found)):
+        cfa(text, data("HolzingerSwineford1939"))
+
+
+def test_two_levels_refuse_an_unknown_label() -> None:
+    text = "level: 1\nx4 ~ a*x1\nlevel: 2\nx4 ~ b*x1\ngap := b - aa"
+    where = "line 5: 'b - aa' uses 'aa', which no parameter is labelled. Did you mean 'a'?"
+    with pytest.raises(MeasurementError, match=re.escape(where)):
+        two_level_cfa(text, data("HolzingerSwineford1939"), cluster="school")

@@ -107,7 +107,11 @@ def test_levels_centre_within_what_also_lies_between() -> None:
         ("f x1 + x2", "line 1: 'f x1 + x2' has no operator"),
         ("f =~ x1\nf =~", "line 2: 'f =~' has nothing on the right"),
         ("f =~ 2x + b", "'2x' is not a name"),
-        ("a == b", "constraints are not written with =="),
+        ("f =~ a*x\na == 0.5", "line 2: 'a == 0.5': == takes a label on each side."),
+        ("f =~ a*x + b*y\na == b*2", "line 2: 'a == b*2': == takes a label on each side."),
+        ("f =~ a*x + bb*y\na == b", "line 2: 'b' is the label of no parameter. Did you mean 'bb'"),
+        ("f =~ a*x + b*y\nd := a*b\na == d", "line 3: 'd' is the label of no parameter."),
+        ("f =~ a*x\na > 0", "line 2: 'a > 0': inequalities are not supported."),
         ("f =~ start(q)*x", "start() takes numbers"),
         ("f =~ equal('a')*x", "is not supported"),
         ("f =~ __import__('os')*x", "neither a number, NA nor a label"),
@@ -135,6 +139,27 @@ def test_options_that_do_not_fit_are_named(options: Options, found: str) -> None
     with pytest.raises(MeasurementError) as caught:
         build(parse("f =~ a + c(1, 2)*b + d"), options)
     assert found in str(caught.value)
+
+
+def test_equalities_join_in_any_order() -> None:
+    text = "f =~ x1 + a*x2 + b*x3 + d*x4 + e*x5 + g*x6\nd == e\na == b\nb == e"
+    table = build(parse(text), Options())
+    free = {row.label: row.free for row in table.rows if row.label}
+    assert len({free[name] for name in "abde"}) == 1
+    assert free["g"] != free["a"]
+    assert [row.label for row in table.rows[1:6]] == list("abdeg")
+
+
+def test_what_equals_a_fixed_parameter_is_fixed() -> None:
+    table = build(parse("f =~ u*x1 + v*x2 + x3 + 2*x4 + w*x4\nu == v"), Options())
+    assert [row.value for row in table.rows[:2]] == [1.0, 1.0]
+    with pytest.raises(MeasurementError, match="fixed at 1 and at 2"):
+        build(parse("f =~ u*x1 + v*x2 + x3 + 2*x4 + w*x4\nu == v\nw == v"), Options())
+
+
+def test_one_label_cannot_stand_for_two_values() -> None:
+    with pytest.raises(MeasurementError, match="label 'b': stands for parameters fixed at 1 and"):
+        build(parse("f =~ b*x1 + x2 + 2*x3 + b*x3"), Options())
 
 
 @pytest.mark.parametrize("text", [THREE, PATH])

@@ -334,6 +334,17 @@ def test_levels_cannot_be_judged_apart_when_labels_tie_them():
         fit.fit_by_level()
 
 
+def test_equal_labels_may_be_written_as_equalities():
+    same, entry = found("twolevel_sem", "tlcfa_demo_y123_metric")
+    one, two = entry.values["model"].split("level: 2")
+    text = f"{one}level: 2{two.replace('b*', 'b2*').replace('c*', 'c2*')}\nb == b2\nc2 == c"
+    fit = two_level_cfa(text, data(entry.dataset), cluster=CLUSTER[entry.dataset])
+    np.testing.assert_allclose(fit.tidy()["std_error"], same.tidy()["std_error"])
+    assert fit.glance()["chisq"].item() == pytest.approx(same.glance()["chisq"].item())
+    with pytest.raises(MeasurementError, match="'b', 'b2', 'c', 'c2' make parameters of both"):
+        fit.fit_by_level()
+
+
 def test_no_convergence_is_named(monkeypatch):
     monkeypatch.setattr("crosslevel.psychometrics.twolevel.scoring._STEPS", 2)
     with pytest.warns(NotConvergedWarning, match="did not converge after"):
