@@ -144,9 +144,9 @@ def test_response_and_missing_answers_are_the_build(study: Path, web: Web) -> No
         "Employees", "1,700", "16", f"{fixed(100 * first.share_missing, 0)}%",
         f"{first.complete:,.0f}", "41", f"{first.little_statistic:,.0f} (6,100)", "0.432",
     ]  # fmt: skip
-    assert heads[5:] == ["fewer than 10", f"{fixed(second.little_statistic, 1)} (120)", "0.012"]
+    assert heads[5:] == ["not shown", f"{fixed(second.little_statistic, 1)} (120)", "0.012"]
     prose = web.prose()
-    assert "Little’s test says of managers (χ² " in prose
+    assert "Little’s test speaks against gaps that are completely random for managers (χ²" in prose
     assert "Little’s test has no sign for employees (χ² " in prose
     assert (
         f"Employees gave no answer to {fixed(100 * first.share_missing, 0)}% of the items" in prose

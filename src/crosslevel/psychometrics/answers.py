@@ -142,7 +142,7 @@ def check_numbers(items: pd.DataFrame) -> None:
             f"{kind}."
         )
     problems = [
-        Problem(f"item '{name}'", "is not numeric.", "Read it with its codes.")
+        Problem(f"item '{name}'", "is not numeric.", codes_hint(kind))
         for name, kind in zip(items.columns, items.dtypes, strict=True)
         if not pd.api.types.is_numeric_dtype(kind)
     ]
@@ -155,6 +155,19 @@ def check_numbers(items: pd.DataFrame) -> None:
     ]
     if problems:
         raise MeasurementError("The items are not all answers.", problems)
+
+
+def codes_hint(kind: object) -> str:
+    """Return how a column of this type becomes numbers.
+
+    Examples
+    --------
+    >>> codes_hint(pd.CategoricalDtype(["no", "yes"], ordered=True))
+    'Take its codes: column.cat.codes.where(column.notna()) + 1.'
+    """
+    if isinstance(kind, pd.CategoricalDtype):
+        return "Take its codes: column.cat.codes.where(column.notna()) + 1."
+    return "Read it with its codes."
 
 
 def check_once(items: pd.DataFrame) -> None:

@@ -131,8 +131,8 @@ def contextual_effect(
     Raises
     ------
     MeasurementError
-        When columns are missing or are no numbers, no complete row is left, there is one unit only
-        or no unit of two, or a variable does not vary at both levels.
+        When columns are missing or are no numbers, no complete row is left, there are no more units
+        than effects between them, no unit of two, or a variable does not vary at both levels.
 
     Warns
     -----
@@ -203,6 +203,12 @@ def _prepared(
     own = [name for name in controls if name not in given]
     statistics = summarise(data, [*persons, *own], given, cluster=cluster, both=[*persons, *own])
     frame = data.dropna(subset=[*used, cluster])
+    clusters, effects = frame[cluster].nunique(), 2 + len(controls)
+    if clusters <= effects:
+        raise MeasurementError(
+            f"{clusters} units cannot tell {effects} effects between units (mean, predictor, "
+            "controls): more units than effects are needed."
+        )
     scores = {_PREDICTOR: frame[list(xs)].mean(axis=1), _OUTCOME: frame[list(ys)].mean(axis=1)}
     plan = _Plan(ys, xs, tuple(own), tuple(given), cluster)
     return plan, frame.assign(**scores), statistics.dropped

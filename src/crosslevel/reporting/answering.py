@@ -46,8 +46,11 @@ def complete(build: Build) -> str:
     sentences = []
     for _, row in build.table("missing").iterrows():
         who = "Employees" if row["audience"] == "employee" else "Managers"
-        if not row["share_missing"] > 0:
+        if row["share_missing"] == 0:
             sentences.append(f"{who} answered every item.")
+            continue
+        if pd.isna(row["share_missing"]):
+            sentences.append(f"{who} answered all but a few items.")
             continue
         text = f"{who} gave no answer to {percent(row['share_missing'])} of the items"
         if pd.notna(row["complete"]):
@@ -55,6 +58,8 @@ def complete(build: Build) -> str:
         if pd.notna(row["stopped"]) and row["stopped"]:
             text += f", and {count(row['stopped'])} stopped before the end"
         sentences.append(f"{text}.")
+        if pd.isna(row["most_missing_share"]):
+            continue
         sentences.append(
             f"Most often without an answer ({percent(row['most_missing_share'])}) was "
             f"“{str(row['most_missing_text']).rstrip('.')}”."
@@ -78,12 +83,14 @@ def gaps(build: Build) -> str:
     parts = []
     if found[True]:
         parts.append(
-            f"Little's test says of {' and '.join(found[True])} that those who left out an item "
-            "differ in what they did answer: leaving incomplete answers out is not harmless"
+            f"Little's test speaks against gaps that are completely random for "
+            f"{' and '.join(found[True])}: those who left out an item seem to differ in what they "
+            "did answer, and leaving them out may tilt a result"
         )
     if found[False]:
         parts.append(
             f"Little's test has no sign for {' and '.join(found[False])} that those who left out "
             "an item differ in what they did answer, which does not show that gaps are random"
         )
-    return escape(". ".join(parts)) + " [@little1988]."
+    caution = "It takes answers as normal and people as independent, which is not quite so."
+    return escape(". ".join(parts)) + " [@little1988]. " + escape(caution)

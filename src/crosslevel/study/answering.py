@@ -24,6 +24,7 @@ _MISSING = (
     "most_missing", "most_missing_text", "most_missing_share", "little_statistic", "little_df",
     "little_p_value",
 )  # fmt: skip
+_FEW = 4  # groups below which a lowest and a highest rate tell which group is which
 _MANY = 20  # groups beyond which a level is no attribute to compare people by
 
 
@@ -82,6 +83,8 @@ def _rate_rows(rates: pd.DataFrame, gathered: Gathered) -> Iterator[dict[str, ob
     kept = ("invited", "responded", "rate", "conf_low", "conf_high")
     yield {"variable": "(all)", "label": "", **{name: whole[name] for name in kept}}
     for variable, own in rates.iloc[1:].groupby("variable", sort=False):
+        if len(own) < _FEW:
+            continue
         yield {
             "variable": variable,
             "label": gathered.labels.of(str(variable)),
@@ -122,25 +125,33 @@ def _missing_rows(
             "audience": survey.instrument.audience,
             "n": len(answers),
             "n_items": answers.shape[1],
-            "share_missing": whole["share_missing"],
-            "complete": _told(int(whole["complete"]), spec),
-            "stopped": _told(int(whole["stopped"]), spec),
+            "share_missing": _share(int(answers.isna().sum().sum()), answers.size, spec),
+            "complete": _told(int(whole["complete"]), len(answers), spec),
+            "stopped": _told(int(whole["stopped"]), len(answers), spec),
         }
-        if whole["share_missing"] > 0:
+        if found.items["share"].max() * len(answers) >= spec.disclosure.minimum:
             worst = found.items.nlargest(1, "share").iloc[0]
             text = asked[str(worst["item"])].text
             row |= {
                 "most_missing": str(worst["item"]),
                 "most_missing_text": text_in(text, spec.language, otherwise=str(worst["item"])),
                 "most_missing_share": worst["share"],
-                **_little(answers, survey, notice),
             }
+        incomplete = len(answers) - int(whole["complete"])
+        if incomplete >= spec.disclosure.minimum:
+            row |= _little(answers, survey, notice)
         yield row
 
 
-def _told(k: int, spec: StudySpec) -> float:
-    """A count that may be shown: nan for a few people."""
-    return np.nan if 0 < k < spec.disclosure.minimum else float(k)
+def _told(k: int, n: int, spec: StudySpec) -> float:
+    """A count that may be shown: nan where it is a few people, or leaves a few of n."""
+    minimum = spec.disclosure.minimum
+    return np.nan if 0 < k < minimum or 0 < n - k < minimum else float(k)
+
+
+def _share(k: int, n: int, spec: StudySpec) -> float:
+    """A share that may be shown: nan where it rests on a few."""
+    return np.nan if 0 < k < spec.disclosure.minimum else k / n
 
 
 def _little(answers: pd.DataFrame, survey: Survey, notice: Notice) -> dict[str, float]:

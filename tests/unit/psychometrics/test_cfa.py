@@ -256,3 +256,21 @@ def test_fits_that_cannot_be_compared_are_refused(pupils: pd.DataFrame) -> None:
         fit.factor_scores(method="sum")
     with pytest.raises(MeasurementError, match="no latent variable"):
         cfa("x1 ~ x2 + x3", pupils).factor_scores()
+
+
+def test_one_cluster_is_refused(pupils: pd.DataFrame) -> None:
+    """It ended in a ZeroDivisionError."""
+    with pytest.raises(MeasurementError, match="need several units, but every row of 'one' is '7'"):
+        cfa(THREE, pupils.assign(one=7), estimator="mlr", cluster="one")
+
+
+def test_names_may_have_any_letters(pupils: pd.DataFrame) -> None:
+    """'é' was "not a name", since names have letters."""
+    plain = cfa("f =~ x1 + x2 + x3 + x4", pupils)
+    other = cfa(
+        "fä =~ é1 + é2 + l*é3 + ø\nd := 2*l",
+        pupils.rename(columns={"x1": "é1", "x2": "é2", "x3": "é3", "x4": "ø"}),
+    )
+    assert other.test.chisq == plain.test.chisq
+    with pytest.raises(MeasurementError, match="no spaces: rename the column"):
+        cfa("f =~ x 1 + x2 + x3", pupils)

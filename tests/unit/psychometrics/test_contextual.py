@@ -190,3 +190,9 @@ def test_the_guard_reads_the_next_smaller_study():
     for less in ({"clusters": 19}, {"icc": 0.04}, {"size": 4}):
         given = {"clusters": 500, "icc": 0.5, "size": 50, "items": 3} | less
         assert safer(**given)[0] == "manifest"
+
+
+def test_more_effects_than_units_are_refused():
+    """Two units gave an effect between them with an interval that excluded zero."""
+    with pytest.raises(MeasurementError, match="2 units cannot tell 2 effects between units"):
+        contextual_effect(study(units=2, size=30), outcome="y", predictor="x 0", cluster="unit")

@@ -309,3 +309,11 @@ def test_order_units_and_direction_do_not_matter(rows, order, seed):
         assert other.estimate == pytest.approx(plain.estimate, rel=EXACT, abs=EXACT)
         one, two = (f.items.set_index("item")["item_total"].sort_index() for f in (plain, other))
         np.testing.assert_allclose(one, two, atol=EXACT)
+
+
+def test_ordered_categories_are_told_how_to_become_numbers():
+    """ "Read it with its codes" is no help to whoever has an ordered categorical."""
+    kind = pd.CategoricalDtype(["no", "some", "yes"], ordered=True)
+    items = pd.DataFrame({n: pd.Series(["no", "yes", "some"] * 4, dtype=kind) for n in "abc"})
+    with pytest.raises(MeasurementError, match=r"Take its codes: column\.cat\.codes"):
+        alpha(items)

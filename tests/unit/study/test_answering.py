@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from crosslevel import quality
 from crosslevel.study import Study
 from crosslevel.study.answering import Answering, answering
 
+BACKGROUND = ("tenure", "profession")
 ANALYSIS = Path(__file__).parents[3] / "analysis"
 
 
@@ -106,3 +108,31 @@ def test_a_hospital_where_all_responded_has_a_rate_and_no_indicator(study: Study
         "R-indicator: The chance to respond cannot be estimated. 'hospital' = 'H1': everybody of "
         "332 responded. Merge it with a level like it."
     ]
+
+
+def test_a_gap_of_one_person_is_nobodys_business(study: Study) -> None:
+    """The item that one person left out was named, and Little's test was that person's distance."""
+    gathered = study.gather()
+    survey = gathered.employees
+    frame = survey.responses.frame
+    items = [i.id for i in survey.instrument.items if i.id in frame and i.id not in BACKGROUND]
+    whole = frame[frame[items].notna().all(axis=1)].copy()
+    whole.loc[whole.index[0], items[0]] = np.nan
+    one = replace(
+        gathered, employees=replace(survey, responses=replace(survey.responses, frame=whole))
+    )
+    row = answering(one, study.spec, lambda _: None).tables["missing"].iloc[0]
+    shown = row[["share_missing", "complete", "most_missing_share", "little_p_value"]]
+    assert shown.isna().all()
+    assert pd.isna(row["most_missing"])
+
+
+def test_two_hospitals_have_no_lowest_and_highest_rate(study: Study) -> None:
+    """Of two groups, the lowest and the highest rate are the two."""
+    gathered = study.gather()
+    units = gathered.roster.units.assign(
+        hospital=lambda d: d["hospital"].where(d["hospital"] == "H1", "H2")
+    )
+    object.__setattr__(gathered.roster, "units", units)
+    table = answering(gathered, study.spec, lambda _: None).tables["response"]
+    assert table["variable"].tolist() == ["(all)", "unit"]

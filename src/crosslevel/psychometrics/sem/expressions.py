@@ -20,7 +20,7 @@ from crosslevel.errors import MeasurementError, Problem, did_you_mean
 Floats = npt.NDArray[np.float64]
 _END = ("end",)
 _TOKEN = re.compile(
-    r"\s*(?:(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+)|([A-Za-z_.][\w.]*)|(\*\*|[-+*/^()]))"
+    r"\s*(?:(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+)|((?:[^\W\d]|\.)[\w.]*)|(\*\*|[-+*/^()]))"
 )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from crosslevel.errors import MeasurementError
 from crosslevel.psychometrics.sem.checking import check_columns, check_group, check_values
 
 Floats = npt.NDArray[np.float64]
@@ -101,7 +102,8 @@ def samples(
     ------
     MeasurementError
         When a column is missing or there twice, holds no finite numbers, does not vary within a
-        group or is determined by others, or a group has too few rows; every such problem is named.
+        group or is determined by others, a group has too few rows, or there is one cluster; every
+        such problem is named.
     """
     check_columns(data, [*names, *(c for c in (group, cluster) if c)])
     check_values(data, names)
@@ -120,6 +122,11 @@ def samples(
         codes[given], found = pd.factorize(data.loc[given, group].astype("str"))
         labels = [str(label) for label in found] or [""]
     units = pd.factorize(data[cluster])[0].astype(np.intp) if cluster else None
+    if units is not None and kept.any() and len(np.unique(units[kept])) < 2:
+        raise MeasurementError(
+            f"Standard errors by unit need several units, but every row of '{cluster}' is "
+            f"'{data.loc[kept, cluster].iloc[0]}'."
+        )
     made = []
     for code in sorted(set(codes[kept].tolist()) or {0}):
         label = labels[code]

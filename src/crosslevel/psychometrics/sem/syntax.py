@@ -17,7 +17,7 @@ from crosslevel.psychometrics.sem.expressions import unreadable
 OPERATORS = ("=~", "~~", ":=", "==", "~", "|")
 ABOUT_LABELS = (":=", "==")
 _OPERATOR = re.compile(r"=~|~~|:=|==|~|\|")
-_NAME = re.compile(r"[A-Za-z_.][\w.]*$")
+_NAME = re.compile(r"[^\W\d][\w.]*$|\.[\w.]+$")
 _LEVEL = re.compile(r"level\s*:\s*(\w+)\s*$", re.IGNORECASE)
 _GROUP = re.compile(r"group\s*:\s*(\S+)\s*$", re.IGNORECASE)
 _CALL = re.compile(r"(c|start|equal|label)\s*\((.*)\)$", re.DOTALL)
@@ -248,7 +248,8 @@ def _name(text: str) -> str:
     """Return a name, or say that it is none."""
     if not _NAME.match(text):
         raise _UnreadableError(
-            f"'{text}' is not a name.", "Names have letters, digits, points and underscores."
+            f"'{text}' is not a name.",
+            "Names have letters, digits, points and underscores, and no spaces: rename the column.",
         )
     return text
 

@@ -42,7 +42,8 @@ class MultilevelReliability:
     Attributes
     ----------
     alpha_within, alpha_between
-        From the saturated covariances of each level; nan where the items do not vary together.
+        From the saturated covariances of each level; nan where the items do not vary together, or
+        covariances that no variables have put it above 1.
     omega_within, omega_between
         From one factor at each level; nan with fewer than three items.
     n, clusters, rows_dropped

@@ -141,7 +141,7 @@ class TwoLevelFit:
         Notes
         -----
         omega = (sum of loadings)^2 phi / ((sum of loadings)^2 phi + residual variance). Intervals
-        are symmetric on the scale of log(1 - omega).
+        are symmetric on the scale of log(1 - omega). Omega above 1, of covariances no variables have, is nan.
         Source: Geldhof, Preacher & Zyphur (2014).
         """
         s = self.solution
@@ -188,7 +188,12 @@ class TwoLevelFit:
 def reliability_rows(
     keys: list[tuple[str, str]], estimate: Floats, error: Floats, conf_level: float
 ) -> pd.DataFrame:
-    """Return reliabilities with intervals that stay below 1."""
+    """Return reliabilities with intervals that stay below 1; nan for what is above it.
+
+    Above 1 covariances are those of no variables: it is no reliability, and no interval is one.
+    """
+    impossible = estimate > 1
+    estimate, error = (np.where(impossible, np.nan, values) for values in (estimate, error))
     z = float(stats.norm.ppf((1 + conf_level) / 2))
     with np.errstate(invalid="ignore", divide="ignore"):
         width = z * error / (1 - estimate)

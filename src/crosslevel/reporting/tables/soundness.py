@@ -100,7 +100,8 @@ def response(build: Build) -> Table:
     note = (
         f"Wilson's {100 * build.manifest.conf_level:g}% interval in brackets. Lowest, median, "
         "highest: rate among the groups, which are not named; those of fewer than "
-        f"{count(build.manifest.disclosure_minimum)} people are left out."
+        f"{count(build.manifest.disclosure_minimum)} people are left out, and so are levels of "
+        "fewer than four groups."
     )
     widths = (18, 10, 10, 13, 21, 10, 10, 10)
     return Table(header, tuple(rows), align="lrrrrrrr", widths=widths, note=note)
@@ -108,7 +109,7 @@ def response(build: Build) -> Table:
 
 def missing(build: Build) -> Table:
     """One row per questionnaire: what was not answered, and Little's test."""
-    few = f"fewer than {count(build.manifest.disclosure_minimum)}"
+    few = "not shown"
     rows = []
     for _, row in build.table("missing").iterrows():
         tested = pd.notna(row["little_p_value"])
@@ -119,7 +120,7 @@ def missing(build: Build) -> Table:
                     LEVELS[str(row["audience"])],
                     count(row["n"]),
                     count(row["n_items"]),
-                    percent(row["share_missing"]),
+                    few if pd.isna(row["share_missing"]) else percent(row["share_missing"]),
                     few if pd.isna(row["complete"]) else count(row["complete"]),
                     few if pd.isna(row["stopped"]) else count(row["stopped"]),
                     test if tested else "",
@@ -141,7 +142,8 @@ def missing(build: Build) -> Table:
         "No answer: share of all items put to people that were left empty, or answered with an "
         "option outside the scale, such as that one does not know. Stopped early: answered nothing "
         "after some item. Little's test asks whether people with different gaps differ in what "
-        "they did answer."
+        "they did answer. Not shown: what would tell about fewer than "
+        f"{count(build.manifest.disclosure_minimum)} people."
     )
     widths = (18, 9, 9, 12, 13, 13, 20, 8)
     return Table(header, tuple(rows), align="lrrrrrrr", widths=widths, note=note)

@@ -107,3 +107,19 @@ def test_an_item_without_variance_between_units_is_named():
     with pytest.warns(HeywoodWarning, match="'a', 'b' have no variance between units"):
         result = multilevel_reliability(items, unit)
     assert np.isnan(result.alpha_between) or result.alpha_between < 1
+
+
+def test_a_reliability_above_one_is_none():
+    """Alpha between units was 1.038, with an interval from 1.005 to 1.285."""
+    rng = np.random.default_rng(4)
+    unit = np.repeat(np.arange(12), 10)
+    common = 0.4 * rng.normal(size=12)[unit]
+    items = pd.DataFrame({n: common + rng.normal(size=120) for n in "abc"})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = multilevel_reliability(items, pd.Series(unit))
+    table = found.tidy()
+    between = table[table["level"] == "between"]
+    assert between["estimate"].isna().all()
+    assert np.linalg.eigvalsh(found.fit.covariances(level="between"))[0] < 0
+    assert table.loc[table["estimate"].isna(), ["conf_low", "conf_high"]].isna().all(axis=None)
