@@ -38,6 +38,7 @@ from crosslevel.psychometrics.raters import RaterAgreement, rater_icc
 from crosslevel.psychometrics.reliability import Reliability, alpha
 from crosslevel.psychometrics.scale_length import TwoItems, length_for, prophecy, spearman_brown
 from crosslevel.psychometrics.schmid_leiman import SchmidLeiman, schmid_leiman
+from crosslevel.psychometrics.second_order import second_order_reliability
 from crosslevel.psychometrics.sem.result import SemFit
 from crosslevel.psychometrics.twolevel.cfa import two_level_cfa
 from crosslevel.psychometrics.twolevel.reliability import (
@@ -104,6 +105,7 @@ __all__ = [
     "rater_icc",
     "rwg",
     "schmid_leiman",
+    "second_order_reliability",
     "spearman_brown",
     "two_level_cfa",
     "waba",
