@@ -35,6 +35,7 @@ class Answers:
     """Complete rows (n, k) of the answers to one scale, and who is not among them.
 
     `codes` (n,) is the group of each row, each row its own when no groups were given.
+    `n_no_group` counts those who answered everything and have no group.
     """
 
     names: tuple[str, ...]
@@ -43,6 +44,7 @@ class Answers:
     n_groups: int | None
     n_partial: int
     n_none: int
+    n_no_group: int
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -98,6 +100,7 @@ def read_answers(
     values = as_floats(items)
     given = np.isfinite(values)
     keep, some = np.asarray(given.all(axis=1)), np.asarray(given.any(axis=1))
+    answered = int(keep.sum())
     codes, n_groups = np.arange(len(values)), None
     if groups is not None:
         codes, keep = _codes(items, groups, keep)
@@ -124,7 +127,8 @@ def read_answers(
         raise MeasurementError(f"{name} needs items that vary between respondents.", problems)
     names = tuple(str(column) for column in items)
     partial = int((some & ~given.all(axis=1)).sum())
-    return Answers(names, complete, codes, n_groups, partial, int((~some).sum()))
+    none, apart = int((~some).sum()), answered - len(complete)
+    return Answers(names, complete, codes, n_groups, partial, none, apart)
 
 
 def as_floats(items: pd.DataFrame) -> Floats:

@@ -39,7 +39,7 @@ class Omega:
         One row per item: item, loading and unique_variance in scale points, and loading_std.
     chisq, df, p_value, rmsea
         Whether one factor fits; nan and 0 for three items, which always fit.
-    n, n_partial, n_none, n_items, n_groups
+    n, n_partial, n_none, n_no_group, n_items, n_groups
         As in `Reliability`.
     items
         One row per item, as `item_statistics` gives it.
@@ -60,6 +60,7 @@ class Omega:
     n: int
     n_partial: int
     n_none: int
+    n_no_group: int
     n_items: int
     n_groups: int | None
     items: pd.DataFrame
@@ -74,7 +75,7 @@ class Omega:
         """One row: omega, fit of the one factor, respondents, items."""
         names = ("observed", "chisq", "df", "p_value", "rmsea", "n", "n_items", "n_partial")
         row = {"omega": self.estimate} | {name: getattr(self, name) for name in names}
-        return pd.DataFrame([row | {"n_none": self.n_none}])
+        return pd.DataFrame([row | {"n_none": self.n_none, "n_no_group": self.n_no_group}])
 
     def __repr__(self) -> str:
         interval = (
@@ -83,7 +84,7 @@ class Omega:
         fit = f"RMSEA of one factor {self.rmsea:.3f}, " if self.df else ""
         return (
             f"omega = {self.estimate:.3f} ({interval}), {fit}{self.n_items} items, "
-            f"{self.n} complete respondents{dropped(self.n_partial, self.n_none)}"
+            f"{self.n} complete respondents{dropped(self.n_partial, self.n_none, self.n_no_group)}"
         )
 
 
@@ -199,6 +200,7 @@ def omega(
         n=n,
         n_partial=answers.n_partial,
         n_none=answers.n_none,
+        n_no_group=answers.n_no_group,
         n_items=k,
         n_groups=answers.n_groups,
         items=table,

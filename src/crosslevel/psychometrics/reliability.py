@@ -49,8 +49,8 @@ class Reliability:
         Guttman's, of the standardised items; lambda6 is nan when an item repeats others.
     n
         Respondents who answered every item; alpha rests on them.
-    n_partial, n_none
-        Respondents who answered some items and none; left out.
+    n_partial, n_none, n_no_group
+        Respondents who answered some items, none, and all without having a group; left out.
     n_items
         Number of items.
     n_groups
@@ -74,6 +74,7 @@ class Reliability:
     n: int
     n_partial: int
     n_none: int
+    n_no_group: int
     n_items: int
     n_groups: int | None
     items: pd.DataFrame
@@ -89,7 +90,16 @@ class Reliability:
         row = {"alpha": self.estimate, "n": self.n, "n_items": self.n_items}
         names = ("standardised", "average_r", "median_r", "signal_to_noise", "lambda2", "lambda6")
         row |= {name: getattr(self, name) for name in names}
-        return pd.DataFrame([row | {"n_partial": self.n_partial, "n_none": self.n_none}])
+        return pd.DataFrame(
+            [
+                row
+                | {
+                    "n_partial": self.n_partial,
+                    "n_none": self.n_none,
+                    "n_no_group": self.n_no_group,
+                }
+            ]
+        )
 
     def __repr__(self) -> str:
         interval = (
@@ -97,15 +107,19 @@ class Reliability:
         )
         return (
             f"alpha = {self.estimate:.3f} ({interval}), {self.n_items} items, "
-            f"{self.n} complete respondents{dropped(self.n_partial, self.n_none)}"
+            f"{self.n} complete respondents{dropped(self.n_partial, self.n_none, self.n_no_group)}"
         )
 
 
-def dropped(n_partial: int, n_none: int) -> str:
-    """Return, in words, how many respondents were left out for missing answers."""
+def dropped(n_partial: int, n_none: int, n_no_group: int = 0) -> str:
+    """Return, in words, how many respondents were left out, and why."""
     parts = [
         f"{count} {words}"
-        for count, words in ((n_partial, "answered in part"), (n_none, "answered nothing"))
+        for count, words in (
+            (n_partial, "answered in part"),
+            (n_none, "answered nothing"),
+            (n_no_group, "without a group"),
+        )
         if count
     ]
     return f" ({', '.join(parts)})" if parts else ""
@@ -226,6 +240,7 @@ def alpha(
         n=n,
         n_partial=answers.n_partial,
         n_none=answers.n_none,
+        n_no_group=answers.n_no_group,
         n_items=k,
         n_groups=answers.n_groups,
         items=table,

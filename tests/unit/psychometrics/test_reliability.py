@@ -19,6 +19,7 @@ from crosslevel.psychometrics import (
     SquareFrameWarning,
     alpha,
     item_statistics,
+    omega,
 )
 from crosslevel.psychometrics.coefficients import alpha_of
 from tolerances import CLOSED_FORM, EXACT, THREE_DECIMALS
@@ -317,3 +318,18 @@ def test_ordered_categories_are_told_how_to_become_numbers():
     items = pd.DataFrame({n: pd.Series(["no", "yes", "some"] * 4, dtype=kind) for n in "abc"})
     with pytest.raises(MeasurementError, match=r"Take its codes: column\.cat\.codes"):
         alpha(items)
+
+
+@pytest.mark.parametrize("coefficient", [alpha, omega])
+def test_respondents_without_a_group_are_counted(coefficient):
+    """Five of 120 were left out of an interval by unit, and nothing said so."""
+    rng = np.random.default_rng(3)
+    items = pd.DataFrame(
+        rng.normal(size=(120, 1)) + rng.normal(size=(120, 4)), columns=list("abcd")
+    )
+    groups = pd.Series(np.repeat(np.arange(12.0), 10))
+    groups.iloc[:5] = np.nan
+    found = coefficient(items, interval="robust", groups=groups)
+    assert (found.n, found.n_no_group) == (115, 5)
+    assert found.glance()["n_no_group"].item() == 5
+    assert repr(found).endswith("115 complete respondents (5 without a group)")

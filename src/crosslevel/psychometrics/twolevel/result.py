@@ -141,7 +141,8 @@ class TwoLevelFit:
         Notes
         -----
         omega = (sum of loadings)^2 phi / ((sum of loadings)^2 phi + residual variance). Intervals
-        are symmetric on the scale of log(1 - omega). Omega above 1, of covariances no variables have, is nan.
+        are symmetric on the scale of log(1 - omega). Omega above 1, of covariances that no
+        variables have, is nan.
         Source: Geldhof, Preacher & Zyphur (2014).
         """
         s = self.solution
