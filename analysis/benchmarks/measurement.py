@@ -1,11 +1,13 @@
 """How long measurement models and the screening of answers take, beside lavaan where R is there.
 
 Run from the top of the checkout, BLAS on one thread:
-    OPENBLAS_NUM_THREADS=1 python analysis/benchmarks/measurement.py
+    OPENBLAS_NUM_THREADS=1 python analysis/benchmarks/measurement.py [--semopy-python PATH]
+semopy is not installed with crosslevel: the path is that of a Python that has it.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import shutil
@@ -74,6 +76,18 @@ def own() -> dict[str, list[float]]:
     return found
 
 
+def semopy(python: str) -> tuple[dict[str, list[float]], str]:
+    """Return semopy's seconds of each run and its version; nothing without a Python that has it."""
+    if not python:
+        return {}, "semopy was not asked"
+    done = subprocess.run(
+        [python, str(HERE / "measurement_semopy.py"), THREE,
+         str(DATA / "HolzingerSwineford1939.csv"), "20"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return _read(done.stdout)
+
+
 def lavaan() -> tuple[dict[str, list[float]], str]:
     """Return lavaan's seconds of each run and its version; nothing without R."""
     if not shutil.which("Rscript"):
@@ -82,12 +96,17 @@ def lavaan() -> tuple[dict[str, list[float]], str]:
         ["Rscript", str(HERE / "measurement.R")],
         capture_output=True, text=True, check=True, cwd=HERE.parents[1],
     )  # fmt: skip
+    return _read(done.stdout)
+
+
+def _read(text: str) -> tuple[dict[str, list[float]], str]:
+    """Return seconds by case and the version, from what another program printed."""
     found: dict[str, list[float]] = {}
     version = ""
-    for line in done.stdout.splitlines():
+    for line in text.splitlines():
         name, *rest = line.split()
         if name == "version":
-            version = f"lavaan {rest[0]}, R {rest[1]}"
+            version = " ".join(rest)
         else:
             found.setdefault(name, []).append(float(rest[0]))
     return found, version
@@ -102,25 +121,32 @@ def shown(seconds: list[float]) -> str:
     return f"{mid} {unit} ({low} to {high})"
 
 
-def page(mine: dict[str, list[float]], theirs: dict[str, list[float]], version: str) -> str:
+def page(mine: dict[str, list[float]], *others: tuple[dict[str, list[float]], str]) -> str:
     """Return measurement.md."""
-    rows = ["| what | crosslevel | lavaan | ratio |", "|---|---:|---:|---:|"]
+    rows = [
+        "| what | crosslevel | lavaan | ratio | semopy | ratio |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
     for name, words in CASES.items():
-        ratio, other = "", ""
-        if name in theirs:
-            other = shown(theirs[name])
-            ratio = f"{statistics.median(theirs[name]) / statistics.median(mine[name]):.1f}"
-        rows.append(f"| {words} | {shown(mine[name])} | {other} | {ratio} |")
+        cells = [words, shown(mine[name])]
+        for theirs, _ in others:
+            known = theirs.get(name)
+            ratio = statistics.median(known) / statistics.median(mine[name]) if known else 0
+            cells += [shown(known), f"{ratio:.1f}"] if known else ["", ""]
+        rows.append(f"| {' | '.join(cells)} |")
+    versions = ", ".join(version for _, version in others)
     about = (
         f"Medians (lowest to highest) of whole calls, one after the other in one run. "
         f"{os.cpu_count()} cores, {platform.machine()}, load {os.getloadavg()[0]:.1f}; BLAS on one "
         f"thread. crosslevel {cl.__version__}, numpy {np.__version__}, Python "
-        f"{platform.python_version()}; {version}. The last two cases are simulated."
+        f"{platform.python_version()}; {versions}. The last two cases are simulated."
     )
     return "\n".join(["# Measurement and quality: times", "", about, "", *rows, ""])
 
 
 if __name__ == "__main__":
-    text = page(own(), *lavaan())
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--semopy-python", default="")
+    text = page(own(), lavaan(), semopy(options.parse_args().semopy_python))
     (HERE / "measurement.md").write_text(text, encoding="utf-8")
     print(text)
