@@ -150,9 +150,6 @@ def _asked(
         raise MeasurementError(f"`by` must be a list of columns, got the text {by!r}.")
     asked = [str(c) for c in data.columns if c not in by] if items is None else list(items)
     require_columns(data, [*asked, *by, *levels, *levels.values()], error=MeasurementError)
-    if not data.columns.is_unique:
-        repeated = sorted({str(c) for c in data.columns[data.columns.duplicated()]})
-        raise MeasurementError(f"Column names must differ; more than once: {', '.join(repeated)}.")
     problems = [
         Problem(f"item '{name}'", f"its level '{level}' is not among `by`.")
         for name, level in levels.items()

@@ -187,5 +187,5 @@ def test_refused(given, message):
 
 def test_repeated_columns_are_refused():
     twice = pd.concat([ANSWERS, ANSWERS[["q1"]]], axis=1)
-    with pytest.raises(MeasurementError, match="more than once: q1"):
+    with pytest.raises(MeasurementError, match="column 'q1': is there more than once"):
         missingness(twice)

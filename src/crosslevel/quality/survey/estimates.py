@@ -41,6 +41,8 @@ class SurveyEstimates:
         `"wald"`, or `"logit"` for shares.
     rows_dropped
         People of the domain without the value.
+    dropped
+        Terms of a regression that others explain, left out of it.
     """
 
     what: str
@@ -53,6 +55,7 @@ class SurveyEstimates:
     design_effect: Floats
     interval: str
     rows_dropped: int
+    dropped: tuple[str, ...] = ()
 
     @property
     def std_error(self) -> Floats:
@@ -122,6 +125,8 @@ class SurveyEstimates:
         lines = [
             f"{self.what} ({self.df.min():g} degrees of freedom; {self.rows_dropped} rows dropped)"
         ]
+        if self.dropped:
+            lines.append(f"  dropped as aliased: {', '.join(self.dropped)}")
         for term, group, value, error in zip(
             self.terms, self.groups, self.estimate, self.std_error, strict=True
         ):
@@ -133,8 +138,3 @@ class SurveyEstimates:
 def nothing(k: int) -> Floats:
     """Return k missing numbers."""
     return np.full(k, np.nan)
-
-
-def listed(names: str | Sequence[str]) -> list[str]:
-    """Return one name or several as a list."""
-    return [names] if isinstance(names, str) else list(names)
