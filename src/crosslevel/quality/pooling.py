@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,23 +10,15 @@ import numpy as np
 import pandas as pd
 
 from crosslevel.errors import ModelError
-from crosslevel.multilevel import MultilevelFit, RegressionFit
+from crosslevel.frames import listed
+from crosslevel.multilevel import RegressionFit
 from crosslevel.multilevel.tables import coefficient_table
+from crosslevel.quality.completed import estimate, refuse_impossible
 from crosslevel.quality.incomplete import Floats
 from crosslevel.quality.nested import METHODS, NestedTest, d1, d2, d2_likelihood, d3, d4
 from crosslevel.quality.pooled_r_squared import pooled_r_squared
 
 RULES = ("barnard-rubin", "rubin")
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """What one completed data set gave: names (P,), beta (P,), covariance (P, P), df (P,)."""
-
-    names: tuple[str, ...]
-    beta: Floats
-    covariance: Floats
-    df: Floats
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -184,7 +176,7 @@ class Pooled:
 
     def test(
         self,
-        null: Pooled | Sequence[str],
+        null: Pooled | str | Sequence[str],
         *,
         method: str = "D1",
         use: str = "wald",
@@ -235,12 +227,10 @@ class Pooled:
         df = float(self.df_complete[at].min()) if df_complete is None else float(df_complete)
         return d1(terms, betas, covariances, df_complete=df)
 
-    def _tested(self, null: Pooled | Sequence[str]) -> list[str]:
+    def _tested(self, null: Pooled | str | Sequence[str]) -> list[str]:
         """Return the terms that the smaller model leaves out."""
-        if isinstance(null, str):
-            raise ModelError(f"Give the terms as a list, got the text {null!r}.")
-        terms = [t for t in self.names if t not in null.names] if isinstance(null, Pooled) else null
-        others = null.names if isinstance(null, Pooled) else null
+        others = list(null.names) if isinstance(null, Pooled) else listed(null)
+        terms = [t for t in self.names if t not in others] if isinstance(null, Pooled) else others
         strange = [t for t in others if t not in self.names]
         if strange:
             raise ModelError(
@@ -268,7 +258,7 @@ class Pooled:
 
 
 def pool(
-    fits: Sequence[Any], *, df_complete: float | None = None, rule: str = "barnard-rubin"
+    fits: Iterable[Any], *, df_complete: float | None = None, rule: str = "barnard-rubin"
 ) -> Pooled:
     """Return estimates and standard errors pooled over imputed data sets by Rubin's rules.
 
@@ -294,7 +284,8 @@ def pool(
     Raises
     ------
     ModelError
-        For fewer than two results, results with different terms, or something that is no result.
+        For fewer than two results, results with different terms or the same term twice, estimates
+        or standard errors that are no finite numbers, or something that is no result.
 
     Notes
     -----
@@ -312,11 +303,16 @@ def pool(
     """
     if rule not in RULES:
         raise ModelError(f"`rule` must be {' or '.join(map(repr, RULES))}, got {rule!r}.")
+    if not isinstance(fits, Iterable) or isinstance(fits, pd.DataFrame):
+        raise ModelError(f"`fits` are several results, got one {type(fits).__name__}.")
+    fits = tuple(fits)
     if len(fits) < 2:
         raise ModelError(
             f"Pooling needs results of two imputed data sets or more, got {len(fits)}."
         )
-    made = [_estimate(fit, known=df_complete is not None or rule == "rubin") for fit in fits]
+    made = [estimate(fit, known=df_complete is not None or rule == "rubin") for fit in fits]
+    for k, one in enumerate(made, start=1):
+        refuse_impossible(one, k)
     names = made[0].names
     for k, other in enumerate(made[1:], start=2):
         if other.names != names:
@@ -331,49 +327,7 @@ def pool(
         covariances=np.array([e.covariance for e in made]),
         df_complete=df if df_complete is None else np.full(len(names), float(df_complete)),
         rule=rule,
-        fits=tuple(fits),
-    )
-
-
-def _estimate(fit: Any, *, known: bool) -> Estimate:
-    """Return the estimates of one result; degrees of freedom only where nobody gave them."""
-    if isinstance(fit, MultilevelFit):
-        own = fit.estimates
-        df = np.full(len(own.beta), np.inf) if known else fit.tidy()["df"].to_numpy()
-        return Estimate(own.names, own.beta, own.vcov, df)
-    if isinstance(fit, pd.DataFrame):
-        return _from_frame(fit)
-    if hasattr(fit, "tidy") and hasattr(fit, "vcov"):
-        table, covariance = fit.tidy(), fit.vcov()
-        made = _from_frame(table)
-        return Estimate(made.names, made.beta, np.asarray(covariance, dtype=np.float64), made.df)
-    if hasattr(fit, "params") and hasattr(fit, "cov_params"):
-        beta = pd.Series(fit.params)
-        left = float(getattr(fit, "df_resid", np.inf))
-        return Estimate(
-            tuple(str(name) for name in beta.index),
-            beta.to_numpy(dtype=np.float64),
-            np.asarray(fit.cov_params(), dtype=np.float64),
-            np.full(len(beta), left),
-        )
-    raise ModelError(
-        f"A {type(fit).__name__} cannot be pooled: it has neither `tidy` and `vcov`, nor `params` "
-        "and `cov_params`, and is no frame."
-    )
-
-
-def _from_frame(table: pd.DataFrame) -> Estimate:
-    missing = [c for c in ("term", "estimate", "std_error") if c not in table.columns]
-    if missing:
-        raise ModelError(f"A frame to pool needs {', '.join(map(repr, missing))}.")
-    errors = table["std_error"].to_numpy(dtype=np.float64)
-    known = "df" in table.columns
-    df = table["df"].to_numpy(dtype=np.float64) if known else np.full(len(table), np.inf)
-    return Estimate(
-        tuple(str(t) for t in table["term"]),
-        table["estimate"].to_numpy(dtype=np.float64),
-        np.diag(errors**2),
-        np.where(np.isnan(df), np.inf, df),
+        fits=fits,
     )
 
 

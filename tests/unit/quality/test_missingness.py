@@ -174,7 +174,6 @@ def test_bfi_shares_are_counts():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"by": "unit"}, "`by` must be a list of columns, got the text 'unit'."),
         ({"by": ["units"]}, "column 'units': not found. Did you mean 'unit'?"),
         ({"levels": {"beds": "unit"}}, "item 'beds': its level 'unit' is not among `by`."),
         ({"items": []}, "There is nothing to judge: 4 row(s) and 0 item(s)"),

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.stats import t as student
 
 from crosslevel.errors import MeasurementError
-from crosslevel.frames import RESULT_COLUMNS
+from crosslevel.frames import RESULT_COLUMNS, listed
 from crosslevel.multilevel.df import Fixed, unit_rows
 from crosslevel.multilevel.tables import joint_table
 
@@ -98,12 +98,13 @@ class SurveyEstimates:
         names = list(self.labels)
         return pd.DataFrame(self.covariance, index=names, columns=names)
 
-    def joint_test(self, terms: Sequence[str]) -> pd.DataFrame:
+    def joint_test(self, terms: str | Sequence[str]) -> pd.DataFrame:
         """Return the Wald F test that all these are zero: statistic, df, df_denominator, p_value.
 
         Terms as in `vcov`; the denominator is the smallest `df` among them. Agrees with R survey's
         `regTermTest`.
         """
+        terms = listed(terms)
         rows = unit_rows(self.labels, terms)
         reference = Fixed(self.covariance, float(self.df[rows.any(axis=0)].min()))
         return joint_table(terms, reference.joint(rows, self.estimate))
