@@ -11,7 +11,8 @@ import pandas as pd
 from scipy.stats import norm
 
 from crosslevel.errors import MeasurementError, Problem
-from crosslevel.frames import require_columns
+from crosslevel.frames import listed, require_columns, require_finite
+from crosslevel.psychometrics.grouping import check_level
 from crosslevel.quality.survey.domains import ordered_codes
 
 Floats = npt.NDArray[np.float64]
@@ -31,11 +32,14 @@ class Attribute:
     levels: tuple[str, ...]
 
 
-def attribute(roster: pd.DataFrame, name: str) -> Attribute:
-    """Return an attribute; numbers with many values are cut at quartiles, unknown is a level."""
+def attribute(roster: pd.DataFrame, name: str, *, banded: bool = True) -> Attribute:
+    """Return an attribute; unknown is a level.
+
+    Numbers with many values are cut at quartiles when `banded`; numbers of units never are.
+    """
     column = roster[name]
     number = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
-    if number and column.nunique() > MANY:
+    if banded and number and column.nunique() > MANY:
         column = _bands(column)
     codes, levels = ordered_codes(column)
     if (codes < 0).any():
@@ -78,6 +82,7 @@ def rates(responded: Rows, attributes: Sequence[Attribute], *, conf_level: float
 
     Wilson's (1927) interval, as if the invited were a sample of such people.
     """
+    check_level(conf_level)
     reach = float(norm.ppf(0.5 + 0.5 * conf_level))
     frames = [_row("(all)", ["(all)"], np.zeros(len(responded), dtype=np.intp), responded)]
     frames += [_row(a.name, a.levels, a.codes, responded) for a in attributes]
@@ -114,7 +119,7 @@ def response_rates(
     roster: pd.DataFrame,
     *,
     responded: str,
-    by: Sequence[str],
+    by: str | Sequence[str],
     minimum: int = 5,
     conf_level: float = 0.95,
 ) -> pd.DataFrame:
@@ -145,7 +150,8 @@ def response_rates(
     Raises
     ------
     MeasurementError
-        For missing columns or a `responded` that does not say it of everybody.
+        For missing columns or infinite values, a `responded` that does not say it of everybody, a
+        `minimum` below one, or a level that is no probability.
 
     Notes
     -----
@@ -158,11 +164,26 @@ def response_rates(
     >>> response_rates(staff, responded="answered", by=["role"])["rate"].tolist()
     [0.85, 1.0, 0.75]
     """
-    require_columns(roster, by, error=MeasurementError)
+    names = listed(by)
+    check_minimum(minimum)
+    require_columns(roster, names, error=MeasurementError)
+    require_finite(roster[names], error=MeasurementError)
     there = _said(roster, responded)
-    known = [attribute(roster, name) for name in by]
+    known = [attribute(roster, name) for name in names]
     table = rates(there, known, conf_level=conf_level)
     return table[shown(table, minimum)].reset_index(drop=True)
+
+
+def check_minimum(minimum: int) -> None:
+    """Refuse a smallest group that would show everybody.
+
+    Raises
+    ------
+    MeasurementError
+        When it is below one.
+    """
+    if minimum < 1:
+        raise MeasurementError(f"`minimum` must be at least 1, got {minimum}.")
 
 
 def refuse_certain(responded: Rows, attributes: Sequence[Attribute]) -> None:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import warnings
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from crosslevel.errors import MeasurementError, NotConvergedWarning
-from crosslevel.frames import require_columns
+from crosslevel.errors import MeasurementError, NotConvergedWarning, Problem
+from crosslevel.frames import level_text, listed, require_columns
 from crosslevel.quality.distances import calibrated, distance
 from crosslevel.quality.margins import Margin, margin, numeric_total, require_alike
 from crosslevel.quality.survey.designing import SurveyDesign, design
+from crosslevel.quality.survey.domains import Cell, crossed
 from crosslevel.quality.weighting import Weighting, WeightsWarning, described
 
 Floats = npt.NDArray[np.float64]
 Totals = Mapping[str, float] | pd.Series
+CellTotals = Mapping[str, float] | Mapping[tuple[str, ...], float] | pd.Series
 ROUNDS = 50  # of raking between two trimmings
 
 
@@ -117,7 +120,7 @@ def rake(
 def poststratify(
     data: pd.DataFrame | SurveyDesign,
     by: str | Sequence[str],
-    totals: Totals,
+    totals: CellTotals,
     *,
     weights: str | None = None,
 ) -> Weighting:
@@ -131,15 +134,15 @@ def poststratify(
     by
         One column, or several.
     totals
-        Cell -> total; with several columns the levels are joined with ":", as in "nurse:ward".
-        If they sum to one they are shares.
+        Cell -> total; with several columns a cell is ("nurse", "ward"), or "nurse:ward" where that
+        is one cell only. If they sum to one they are shares.
     data, weights
         As for `rake`.
 
     Raises
     ------
     MeasurementError
-        As `rake`.
+        As `rake`; and for a name in which ":" may stand for two cells.
 
     Notes
     -----
@@ -152,15 +155,16 @@ def poststratify(
     [5.0, 5.0, 7.0]
     """
     start = starting_design(data, weights)
-    names = [by] if isinstance(by, str) else list(by)
+    names = listed(by)
+    if not names:
+        raise MeasurementError("Name at least one column in `by`.")
     require_columns(start.data, names, error=MeasurementError)
-    text = start.data[names].astype("string")
-    label = ":".join(names)
-    cell = text[names[0]]
-    for name in names[1:]:
-        cell = cell.str.cat(text[name], sep=":")
-    cells = pd.DataFrame({label: cell})
-    [made] = require_alike([margin(cells, label, totals)], float(start.weights.sum()))
+    label, given = ":".join(names), list(totals.items())
+    cells = start.data[names]
+    if len(names) > 1:
+        cell, parts = crossed(start.data, names)
+        cells, given = pd.DataFrame({label: cell}), _by_cell(given, parts)
+    [made] = require_alike([margin(cells, label, given)], float(start.weights.sum()))
     w = _fitted(start.weights, made)
     final = start.calibrated(w, made.indicators)
     return described("post-stratification", final, start.weights, [made], converged=True)
@@ -227,7 +231,7 @@ def calibrate(
     made = [
         margin(start.data, name, given, shares=False)
         if isinstance(given, Mapping | pd.Series)
-        else numeric_total(start.data, name, float(given))
+        else numeric_total(start.data, name, given)
         for name, given in totals.items()
     ]
     if size is not None:
@@ -246,6 +250,29 @@ def calibrate(
         )
     final, name = start.calibrated(w, X), f"{method} calibration"
     return described(name, final, start.weights, made, iterations=iterations, converged=True)
+
+
+def _by_cell(
+    given: Sequence[tuple[object, float]], parts: Mapping[str, Cell]
+) -> list[tuple[object, float]]:
+    """Return totals under the name that each cell has in the data."""
+    label, alike = {cell: name for name, cell in parts.items()}, defaultdict[str, list[Cell]](list)
+    for cell in label:
+        alike[":".join(cell)].append(cell)
+    made: list[tuple[object, float]] = []
+    problems = []
+    for key, total in given:
+        if isinstance(key, tuple):
+            cell = tuple(map(level_text, key))
+            made.append((label.get(cell, repr(cell)), total))
+            continue
+        if len(alike[str(key)]) > 1:
+            shown = " and ".join(map(repr, alike[str(key)]))
+            problems.append(Problem(f"'{key}'", f"may be {shown}.", "Give the levels as a tuple."))
+        made.append((key, total))
+    if problems:
+        raise MeasurementError("These cells have several meanings.", problems)
+    return made
 
 
 def starting_design(data: pd.DataFrame | SurveyDesign, weights: str | None) -> SurveyDesign:

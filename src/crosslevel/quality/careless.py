@@ -10,6 +10,8 @@ import pandas as pd
 from scipy import stats
 
 from crosslevel.errors import MeasurementError
+from crosslevel.frames import listed, require_text
+from crosslevel.psychometrics.answers import warn_matrix
 from crosslevel.quality.checking import (
     Bounds,
     Scales,
@@ -50,7 +52,7 @@ def careless(
     items: pd.DataFrame,
     *,
     scales: Scales | None = None,
-    reverse: Sequence[str] = (),
+    reverse: str | Sequence[str] = (),
     bounds: Bounds | None = None,
     instructed: Mapping[str, float] | None = None,
     times: pd.DataFrame | None = None,
@@ -111,6 +113,8 @@ def careless(
     UnavailableIndexWarning
         When the data leave an index undefined (few complete respondents, an item without variance,
         items that repeat each other); the index is nan and the reason kept.
+    SquareFrameWarning
+        When the frame looks like a correlation matrix; it is read as answers.
 
     Notes
     -----
@@ -138,8 +142,11 @@ def careless(
     """
     rules = chosen_cutoffs(cutoffs)
     check_exclude_at(exclude_at)
+    if scales or reverse or bounds or instructed:
+        require_text(items, error=MeasurementError)
     check_items(items)
-    wanted = dict(instructed or {})
+    warn_matrix(items, stacklevel=2)
+    wanted, reverse = dict(instructed or {}), listed(reverse)
     check_instructed(items, wanted)
     asked = items.drop(columns=list(wanted))
     ranges = item_bounds(asked, bounds)
@@ -214,15 +221,15 @@ def _mahalanobis(names: Sequence[str], given: Answers) -> tuple[Floats, str]:
         name for name, spread in zip(names, np.ptp(complete, axis=0), strict=True) if not spread
     ]
     if flat:
-        listed = ", ".join(f"'{name}'" for name in flat[:5])
-        return nothing, f"every complete respondent gave the same answer to {listed}"
+        shown = ", ".join(f"'{name}'" for name in flat[:5])
+        return nothing, f"every complete respondent gave the same answer to {shown}"
     S = np.cov(complete, rowvar=False).reshape(k, k)
     scale = np.sqrt(np.diag(S))
     values, vectors = np.linalg.eigh(S / np.outer(scale, scale))
     if values[0] < SINGULAR:
         members = [n for n, v in zip(names, vectors[:, 0], strict=True) if abs(v) > 1e-6]
-        listed = ", ".join(f"'{name}'" for name in members[:5])
-        return nothing, f"these items determine each other: {listed}"
+        shown = ", ".join(f"'{name}'" for name in members[:5])
+        return nothing, f"these items determine each other: {shown}"
     precision = (vectors / values) @ vectors.T / np.outer(scale, scale)
     return distances(given, complete.mean(axis=0), precision), ""
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from crosslevel.errors import MeasurementError, Problem, did_you_mean
+from crosslevel.frames import listed, require_finite
 from crosslevel.quality.incomplete import Floats
 
 Scales = Mapping[str, Sequence[str]]
@@ -42,9 +43,7 @@ def check_items(items: pd.DataFrame, *, fewest: int = 2) -> None:
     ]
     if problems:
         raise MeasurementError("The items are not all numbers.", problems)
-    endless = [str(c) for c, column in items.items() if np.isinf(_floats(column)).any()]
-    if endless:
-        raise MeasurementError(f"Infinite answers in: {', '.join(endless[:5])}.")
+    require_finite(items, error=MeasurementError, what="item")
 
 
 def check_exclude_at(exclude_at: int) -> None:
@@ -89,7 +88,7 @@ def item_bounds(
     Raises
     ------
     MeasurementError
-        For items without bounds, bounds upside down, answers outside them.
+        For items without bounds, bounds that are not two or upside down, answers outside them.
 
     Examples
     --------
@@ -106,6 +105,8 @@ def item_bounds(
             raise MeasurementError(f"`bounds` leaves out: {', '.join(missing[:5])}.")
         ranges = {n: (float(bounds[n][0]), float(bounds[n][1])) for n in names}
     else:
+        if len(bounds) != 2:
+            raise MeasurementError(f"`bounds` are two points of a response scale, got {bounds!r}.")
         ranges = dict.fromkeys(names, (float(bounds[0]), float(bounds[1])))
     problems = []
     for name in names:
@@ -140,8 +141,6 @@ def check_scales(
     >>> check_scales(pd.DataFrame(columns=["a", "b"]), {"s": ["b", "a"]}, [], None)
     [[1, 0]]
     """
-    if isinstance(reverse, str):
-        raise MeasurementError(f"`reverse` must be a list of items, got the text {reverse!r}.")
     _known(items, reverse, "`reverse`")
     if reverse and ranges is None:
         raise MeasurementError(
@@ -150,26 +149,20 @@ def check_scales(
         )
     if scales is None:
         return []
-    problems = [
-        Problem(f"scale '{name}'", f"its items must be a list, got the text {own!r}.")
-        for name, own in scales.items()
-        if isinstance(own, str)
-    ]
-    if problems:
-        raise MeasurementError("The scales cannot be used.", problems)
-    for name, own in scales.items():
+    parts = {name: listed(own) for name, own in scales.items()}
+    for name, own in parts.items():
         _known(items, own, f"scale '{name}'")
-    several = [i for i, n in Counter(i for own in scales.values() for i in own).items() if n > 1]
+    several = [i for i, n in Counter(i for own in parts.values() for i in own).items() if n > 1]
     problems = [Problem(f"item '{i}'", "is named more than once.") for i in several]
-    for name, own in scales.items():
+    for name, own in parts.items():
         spans = {ranges[i] for i in own} if ranges else set()
         if len(spans) > 1:
-            listed = " and ".join(f"{low:g} to {high:g}" for low, high in sorted(spans))
-            problems.append(Problem(f"scale '{name}'", f"its items are answered on {listed}."))
+            shown = " and ".join(f"{low:g} to {high:g}" for low, high in sorted(spans))
+            problems.append(Problem(f"scale '{name}'", f"its items are answered on {shown}."))
     if problems:
         raise MeasurementError("The scales cannot be used.", problems)
     at = {str(c): j for j, c in enumerate(items.columns)}
-    return [[at[i] for i in own] for own in scales.values()]
+    return [[at[i] for i in own] for own in parts.values()]
 
 
 def turned(

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from crosslevel.errors import MeasurementError, Problem
-from crosslevel.frames import RESULT_COLUMNS, require_columns
+from crosslevel.frames import RESULT_COLUMNS, listed, require_columns, require_finite
 
 SMALL = 0.2
 
@@ -54,7 +54,7 @@ class EarlyLate:
 
 
 def early_late(
-    data: pd.DataFrame, variables: Sequence[str], *, order: str, share: float = 0.25
+    data: pd.DataFrame, variables: str | Sequence[str], *, order: str, share: float = 0.25
 ) -> EarlyLate:
     """Return how the last respondents differ from the first.
 
@@ -79,8 +79,8 @@ def early_late(
     Raises
     ------
     MeasurementError
-        For missing or unusable columns, a share outside 0 to 0.5, an order that does not tell early
-        from late, and groups with fewer than two answers.
+        For missing or unusable columns, infinite values, a share outside 0 to 0.5, an order that
+        does not tell early from late, and groups with fewer than two answers.
 
     Notes
     -----
@@ -94,7 +94,7 @@ def early_late(
       term  estimate
     0  use       3.0
     """
-    names = list(variables)
+    names = listed(variables)
     require_columns(data, [*names, order], error=MeasurementError)
     if not 0.0 < share <= 0.5:
         raise MeasurementError(f"`share` must lie above 0 and up to 0.5, got {share}.")
@@ -105,6 +105,7 @@ def early_late(
     ]
     if problems or not names:
         raise MeasurementError("Early and late respondents are compared on numbers.", problems)
+    require_finite(data[list(dict.fromkeys([*names, order]))], error=MeasurementError)
     first, last = _groups(data[order], share)
     rows = [_compared(name, data.loc[last, name], data.loc[first, name]) for name in names]
     from statsmodels.stats.multitest import multipletests

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from crosslevel.errors import ModelError, NotConvergedWarning
+from crosslevel.frames import listed
 from crosslevel.multilevel.threads import one_blas_thread
 from crosslevel.quality.chain import run_chain
 from crosslevel.quality.imputations import TRACED, Imputations
@@ -21,11 +22,11 @@ def impute(
     data: pd.DataFrame,
     *,
     groups: str | None = None,
-    variables: Sequence[str] | None = None,
+    variables: str | Sequence[str] | None = None,
     levels: Mapping[str, str] | None = None,
     methods: Mapping[str, str] | None = None,
-    slopes: Sequence[str] = (),
-    predictors: Mapping[str, Sequence[str]] | None = None,
+    slopes: str | Sequence[str] = (),
+    predictors: Mapping[str, str | Sequence[str]] | None = None,
     m: int = 20,
     iterations: int = 20,
     seed: int,
@@ -74,9 +75,10 @@ def impute(
     Raises
     ------
     ModelError
-        When nothing is missing; for a variable never known or constant, rows without a unit, text
-        with many values, more predictors than rows to learn from, and variables that determine each
-        other (a score and its items: impute the items, then score each data set).
+        Without a seed; when nothing is missing; for a variable never known or constant, rows
+        without a unit, text with many values, more predictors than rows to learn from, and
+        variables that determine each other (a score and its items: impute the items, then score
+        each data set).
 
     Warns
     -----
@@ -110,8 +112,14 @@ def impute(
         raise ModelError(
             f"`m` must be at least 2 and `iterations` at least 1, got {m} and {iterations}."
         )
+    if seed is None:
+        raise ModelError("Imputation needs `seed`, so that it can be repeated.")
     asked = Wishes(
-        variables, dict(levels or {}), dict(methods or {}), slopes, dict(predictors or {})
+        None if variables is None else listed(variables),
+        dict(levels or {}),
+        dict(methods or {}),
+        listed(slopes),
+        {name: listed(used) for name, used in (predictors or {}).items()},
     )
     made = plan(data, groups, asked)
     seeds = np.random.SeedSequence(seed).spawn(m)

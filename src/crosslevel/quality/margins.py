@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from crosslevel.errors import MeasurementError, Problem, did_you_mean
-from crosslevel.frames import require_columns
+from crosslevel.frames import level_text, require_columns, require_finite
 from crosslevel.quality.survey.domains import ordered_codes
 
 Floats = npt.NDArray[np.float64]
@@ -36,7 +37,7 @@ class Margin:
 def margin(
     data: pd.DataFrame,
     name: str,
-    totals: Mapping[str, float] | pd.Series,
+    totals: Mapping[str, float] | pd.Series | Iterable[tuple[object, float]],
     *,
     shares: bool = True,
 ) -> Margin:
@@ -45,13 +46,18 @@ def margin(
     Raises
     ------
     MeasurementError
-        With every level that data and totals do not share, and every total that is not positive.
+        With every level that data and totals do not share or that has two totals, and every total
+        that is not positive.
     """
     require_columns(data, [name], error=MeasurementError)
-    given = {str(level): float(value) for level, value in dict(totals).items()}
+    pairs = totals.items() if isinstance(totals, Mapping | pd.Series) else totals
+    named = [(level_text(level), value) for level, value in pairs]
+    given = {level: number(value, f"level '{level}' of '{name}'") for level, value in named}
+    twice = [level for level, count in Counter(level for level, _ in named).items() if count > 1]
     gaps = int(data[name].isna().sum())
     codes, levels = ordered_codes(data[name])
     problems = [Problem("data", f"{gaps} row(s) have none.", "Leave them out.")] if gaps else []
+    problems += [Problem(f"level '{level}'", "has more than one total.") for level in twice]
     problems += [
         Problem(f"level '{level}'", "is in the data and has no total.", did_you_mean(level, given))
         for level in levels
@@ -75,19 +81,41 @@ def margin(
     return Margin(name, tuple(levels), indicators, target, alike)
 
 
-def numeric_total(data: pd.DataFrame, name: str, total: float) -> Margin:
+def number(value: object, place: str) -> float:
+    """Return a total as a number.
+
+    Raises
+    ------
+    MeasurementError
+        When it is none.
+
+    Examples
+    --------
+    >>> number(12, "'before'")
+    12.0
+    """
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise MeasurementError(f"The total of {place} must be a number, got {value!r}.") from None
+
+
+def numeric_total(data: pd.DataFrame, name: str, total: object) -> Margin:
     """Return the known total of a number.
 
     Raises
     ------
     MeasurementError
-        When the column is no number or has missing values, or the total is no finite number.
+        When the column is no number or has missing or infinite values, or the total is no finite
+        number.
     """
     require_columns(data, [name], error=MeasurementError)
+    total = number(total, f"'{name}'")
     if not pd.api.types.is_numeric_dtype(data[name]):
         raise MeasurementError(
             f"'{name}' holds {data[name].dtype} values; give its levels totals, level by level."
         )
+    require_finite(data[[name]], error=MeasurementError)
     gaps = int(data[name].isna().sum())
     if gaps or not np.isfinite(total):
         found = f"{gaps} row(s) have none" if gaps else f"its total is {total:g}"

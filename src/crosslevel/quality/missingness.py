@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from crosslevel.errors import MeasurementError, Problem
-from crosslevel.frames import group_codes, require_columns
+from crosslevel.frames import group_codes, listed, require_columns, require_finite
+from crosslevel.psychometrics.answers import warn_matrix
 from crosslevel.quality.incomplete import Bools, Codes, patterns
 
 ROW = "row"
@@ -79,8 +80,8 @@ class Missingness:
 def missingness(
     data: pd.DataFrame,
     *,
-    items: Sequence[str] | None = None,
-    by: Sequence[str] = (),
+    items: str | Sequence[str] | None = None,
+    by: str | Sequence[str] = (),
     levels: Mapping[str, str] | None = None,
 ) -> Missingness:
     """Return what is missing by item, row, unit and pattern, and where respondents stopped.
@@ -104,7 +105,12 @@ def missingness(
     Raises
     ------
     MeasurementError
-        For unknown columns, no rows, no items of the rows' own level.
+        For unknown columns, infinite values, no rows, no items of the rows' own level.
+
+    Warns
+    -----
+    SquareFrameWarning
+        When the items look like a correlation matrix; they are read as answers.
 
     Examples
     --------
@@ -118,9 +124,29 @@ def missingness(
     >>> found.dropout["stopped"].tolist()
     [1, 0, 0]
     """
-    at_level = dict(levels or {})
+    by, at_level = listed(by), dict(levels or {})
     asked = _asked(data, items, by, at_level)
-    own = [name for name in asked if name not in at_level]
+    warn_matrix(data[asked], stacklevel=2)
+    return gaps(data, asked, by=by, levels=at_level)
+
+
+def gaps(
+    data: pd.DataFrame, asked: Sequence[str], *, by: Sequence[str], levels: Mapping[str, str]
+) -> Missingness:
+    """Return what `missingness` does, of columns that were checked.
+
+    Raises
+    ------
+    MeasurementError
+        For no rows, no items of the rows' own level.
+
+    Examples
+    --------
+    >>> answers = pd.DataFrame({"a": [1.0, None], "b": [1.0, 2.0]})
+    >>> gaps(answers, ["a", "b"], by=[], levels={}).items["missing"].tolist()
+    [1, 0]
+    """
+    own = [name for name in asked if name not in levels]
     if not own or not len(data):
         raise MeasurementError(
             f"There is nothing to judge: {len(data)} row(s) and {len(own)} item(s) of their level."
@@ -131,7 +157,7 @@ def missingness(
     after = missing & (np.arange(k)[None, :] > last[:, None])
     rows = _row_table(data.index, own, missing, last)
     return Missingness(
-        items=_item_table(data, asked, own, at_level, missing, after),
+        items=_item_table(data, asked, own, levels, missing, after),
         patterns=_pattern_table(own, missing),
         rows=rows,
         units=_unit_table(data, by, rows),
@@ -141,18 +167,14 @@ def missingness(
 
 def _asked(
     data: pd.DataFrame,
-    items: Sequence[str] | None,
+    items: str | Sequence[str] | None,
     by: Sequence[str],
     levels: Mapping[str, str],
 ) -> list[str]:
     """Return the items, or say what does not fit."""
-    if isinstance(by, str):
-        raise MeasurementError(f"`by` must be a list of columns, got the text {by!r}.")
-    asked = [str(c) for c in data.columns if c not in by] if items is None else list(items)
+    asked = [c for c in data.columns if c not in by] if items is None else listed(items)
     require_columns(data, [*asked, *by, *levels, *levels.values()], error=MeasurementError)
-    if not data.columns.is_unique:
-        repeated = sorted({str(c) for c in data.columns[data.columns.duplicated()]})
-        raise MeasurementError(f"Column names must differ; more than once: {', '.join(repeated)}.")
+    require_finite(data[asked], error=MeasurementError)
     problems = [
         Problem(f"item '{name}'", f"its level '{level}' is not among `by`.")
         for name, level in levels.items()

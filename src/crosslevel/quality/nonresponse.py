@@ -11,12 +11,14 @@ import pandas as pd
 from scipy.stats import norm
 
 from crosslevel.errors import MeasurementError
-from crosslevel.frames import RESULT_COLUMNS, require_columns
+from crosslevel.frames import RESULT_COLUMNS, listed, require_columns, require_finite
 from crosslevel.multilevel.regression import regress
 from crosslevel.multilevel.regression_fit import RegressionFit
+from crosslevel.psychometrics.grouping import check_level
 from crosslevel.quality.attributes import (
     Attribute,
     attribute,
+    check_minimum,
     rates,
     refuse_certain,
     responses,
@@ -211,7 +213,7 @@ def nonresponse(
     roster: pd.DataFrame,
     *,
     responded: str,
-    by: Sequence[str],
+    by: str | Sequence[str],
     unit: str | None = None,
     weights: str | None = None,
     minimum: int = 5,
@@ -248,8 +250,8 @@ def nonresponse(
     Raises
     ------
     MeasurementError
-        For missing columns, an unusable `responded`, attributes with one level, and levels in which
-        everybody or nobody responded.
+        For missing columns or infinite values, an unusable `responded`, attributes with one level,
+        levels in which everybody or nobody responded, and a level that is no probability.
 
     Notes
     -----
@@ -271,18 +273,20 @@ def nonresponse(
     >>> round(found.r_indicator, 3)
     0.773
     """
-    names = list(by)
+    names = listed(by)
     if not names:
         raise MeasurementError("Name at least one attribute in `by`.")
-    if minimum < 1:
-        raise MeasurementError(f"`minimum` must be at least 1, got {minimum}.")
-    require_columns(roster, [*names, *([unit] if unit else [])], error=MeasurementError)
+    check_minimum(minimum)
+    check_level(conf_level)
+    named = list(dict.fromkeys([*names, *([unit] if unit else [])]))
+    require_columns(roster, named, error=MeasurementError)
+    require_finite(roster[named], error=MeasurementError)
     there = responses(roster, responded)
     d = np.ones(len(roster))
     if weights is not None:
         require_columns(roster, [weights], error=MeasurementError)
         d = positive(roster[weights])
-    known = [attribute(roster, name) for name in names]
+    known = [attribute(roster, name, banded=name != unit) for name in names]
     refuse_certain(there, known)
     model = _model(there, known, d)
     kind = "model" if weights is None else "HC0"
@@ -290,7 +294,7 @@ def nonresponse(
     s = model.solution
     V = s.mu * (1.0 - s.mu)
     p = Propensities(s.mu, s.X * V, model.covariance.matrix, d)
-    units = [] if unit is None or unit in names else [attribute(roster, unit)]
+    units = [] if unit is None or unit in names else [attribute(roster, unit, banded=False)]
     return Nonresponse(
         invited=len(roster),
         responded=int(there.sum()),

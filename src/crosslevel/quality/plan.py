@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from crosslevel.errors import ModelError, Problem, did_you_mean
-from crosslevel.frames import group_codes, require_columns
+from crosslevel.frames import group_codes, require_columns, require_finite
 from crosslevel.quality.incomplete import Bools, Codes, Floats
 
 METHODS = ("normal", "pmm", "probit")
@@ -97,6 +97,7 @@ def plan(data: pd.DataFrame, groups: str | None, wishes: Wishes) -> Plan:
     ModelError
     """
     names = _names(data, groups, wishes)
+    require_finite(data[names], error=ModelError)
     codes, J = _units(data, groups)
     order = np.argsort(codes, kind="stable")
     codes = codes[order]
@@ -136,7 +137,7 @@ def _names(data: pd.DataFrame, groups: str | None, wishes: Wishes) -> list[str]:
     own = [groups] if groups is not None else []
     names = wishes.variables if wishes.variables is not None else list(data.columns)
     require_columns(data, [*own, *names], error=ModelError)
-    names = [str(n) for n in names if n != groups]
+    names = [n for n in names if n != groups]
     problems = []
     for where, given in (
         ("`levels`", wishes.levels),
@@ -190,8 +191,6 @@ def _column(column: pd.Series, name: str, *, as_number: bool) -> tuple[Floats, t
     plain = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
     if plain:
         values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-        if np.isinf(values).any():
-            raise ModelError(f"Column '{name}' holds infinite values.")
         known = np.unique(values[~np.isnan(values)])
         if as_number or len(known) != 2:
             return values, ()

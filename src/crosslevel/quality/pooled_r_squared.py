@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from crosslevel.multilevel.tables import quantile
 from crosslevel.quality.incomplete import Floats
 
 
@@ -28,7 +28,7 @@ def pooled_r_squared(shares: Floats, n: Floats, *, conf_level: float) -> pd.Data
     riv = added / within
     df = (m - 1.0) * (1.0 + 1.0 / riv) ** 2 if riv > 0 else np.inf
     centre = float(z.mean())
-    reach = float(stats.norm.ppf((1.0 + conf_level) / 2.0)) * np.sqrt(within + added)
+    reach = float(quantile(np.array([np.inf]), conf_level)[0]) * np.sqrt(within + added)
     return pd.DataFrame(
         {
             "estimate": [np.tanh(centre) ** 2],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from crosslevel.errors import ModelError
+from crosslevel.frames import listed
 from crosslevel.multilevel import RegressionFit
 from crosslevel.multilevel.tables import coefficient_table
-from crosslevel.quality.completed_fits import completed_fit
+from crosslevel.quality.completed import estimate, refuse_impossible
 from crosslevel.quality.constraints import Weights, constraint_label, constraint_matrix
 from crosslevel.quality.incomplete import Floats
 from crosslevel.quality.nested import METHODS, NestedTest, d1, d2, d2_likelihood, d3, d4
@@ -176,7 +177,7 @@ class Pooled:
 
     def test(
         self,
-        null: Pooled | Sequence[str],
+        null: Pooled | str | Sequence[str],
         *,
         method: str = "D1",
         use: str = "wald",
@@ -270,12 +271,10 @@ class Pooled:
         df = self.df_complete[(L != 0.0).any(axis=0)].min() if df_complete is None else df_complete
         return d1(terms, betas, covariances, df_complete=float(df))
 
-    def _tested(self, null: Pooled | Sequence[str]) -> list[str]:
+    def _tested(self, null: Pooled | str | Sequence[str]) -> list[str]:
         """Return the terms that the smaller model leaves out."""
-        if isinstance(null, str):
-            raise ModelError(f"Give the terms as a list, got the text {null!r}.")
-        terms = [t for t in self.names if t not in null.names] if isinstance(null, Pooled) else null
-        others = null.names if isinstance(null, Pooled) else null
+        others = list(null.names) if isinstance(null, Pooled) else listed(null)
+        terms = [t for t in self.names if t not in others] if isinstance(null, Pooled) else others
         strange = [t for t in others if t not in self.names]
         if strange:
             raise ModelError(
@@ -303,7 +302,7 @@ class Pooled:
 
 
 def pool(
-    fits: Sequence[Any], *, df_complete: float | None = None, rule: str = "barnard-rubin"
+    fits: Iterable[Any], *, df_complete: float | None = None, rule: str = "barnard-rubin"
 ) -> Pooled:
     """Return estimates and standard errors pooled over imputed data sets by Rubin's rules.
 
@@ -329,7 +328,8 @@ def pool(
     Raises
     ------
     ModelError
-        For fewer than two results, results with different terms, or something that is no result.
+        For fewer than two results, results with different terms or the same term twice, estimates
+        or standard errors that are no finite numbers, or something that is no result.
 
     Notes
     -----
@@ -347,11 +347,16 @@ def pool(
     """
     if rule not in RULES:
         raise ModelError(f"`rule` must be {' or '.join(map(repr, RULES))}, got {rule!r}.")
+    if not isinstance(fits, Iterable) or isinstance(fits, pd.DataFrame):
+        raise ModelError(f"`fits` are several results, got one {type(fits).__name__}.")
+    fits = tuple(fits)
     if len(fits) < 2:
         raise ModelError(
             f"Pooling needs results of two imputed data sets or more, got {len(fits)}."
         )
-    made = [completed_fit(fit, known=df_complete is not None or rule == "rubin") for fit in fits]
+    made = [estimate(fit, known=df_complete is not None or rule == "rubin") for fit in fits]
+    for k, one in enumerate(made, start=1):
+        refuse_impossible(one, k)
     names = made[0].names
     for k, other in enumerate(made[1:], start=2):
         if other.names != names:
@@ -366,7 +371,7 @@ def pool(
         covariances=np.array([e.covariance for e in made]),
         df_complete=df if df_complete is None else np.full(len(names), float(df_complete)),
         rule=rule,
-        fits=tuple(fits),
+        fits=fits,
     )
 
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import pandas as pd
 
 from crosslevel.errors import MeasurementError
-from crosslevel.frames import require_columns
+from crosslevel.frames import listed, require_columns
 from crosslevel.quality.careless import UnavailableIndexWarning, careless
 from crosslevel.quality.checking import Bounds, Scales
 from crosslevel.quality.cutoffs import Cutoff
 from crosslevel.quality.mcar import McarTest, mcar
-from crosslevel.quality.missingness import Missingness, missingness
+from crosslevel.quality.missingness import Missingness, gaps
 from crosslevel.quality.respondents import Careless
 
 LEVEL = 0.05  # of Little's test
@@ -166,10 +166,10 @@ class QualityReport:
 def report(
     data: pd.DataFrame,
     *,
-    items: Sequence[str],
-    by: Sequence[str] = (),
+    items: str | Sequence[str],
+    by: str | Sequence[str] = (),
     scales: Scales | None = None,
-    reverse: Sequence[str] = (),
+    reverse: str | Sequence[str] = (),
     bounds: Bounds | None = None,
     instructed: Mapping[str, float] | None = None,
     times: pd.DataFrame | None = None,
@@ -212,8 +212,9 @@ def report(
     >>> made.sentences()["text"][1]
     "Most often missing is 'q5' (12.5%)."
     """
+    items, by = listed(items), listed(by)
     require_columns(data, [*items, *by], error=MeasurementError)
-    answers = data[list(items)]
+    answers = data[items]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnavailableIndexWarning)
         judged = careless(
@@ -237,7 +238,7 @@ def report(
             reason = str(error)
     return QualityReport(
         careless=judged,
-        missingness=missingness(data, items=list(items), by=by),
+        missingness=gaps(data, items, by=by, levels={}),
         mcar=test,
         mcar_reason=reason,
     )

@@ -274,7 +274,7 @@ SMALL = FRAME[["unit", "x", "y", "beds"]]
             {},
             "'z': has the same value wherever it is known.",
         ),
-        (SMALL.assign(z=np.inf), {}, "Column 'z' holds infinite values."),
+        (SMALL.assign(z=np.inf), {}, "column 'z': holds infinite values."),
         (
             SMALL.assign(name=[f"p{i}" for i in range(60)]),
             {},

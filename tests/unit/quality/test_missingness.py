@@ -174,7 +174,6 @@ def test_bfi_shares_are_counts():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"by": "unit"}, "`by` must be a list of columns, got the text 'unit'."),
         ({"by": ["units"]}, "column 'units': not found. Did you mean 'unit'?"),
         ({"levels": {"beds": "unit"}}, "item 'beds': its level 'unit' is not among `by`."),
         ({"items": []}, "There is nothing to judge: 4 row(s) and 0 item(s)"),
@@ -187,5 +186,5 @@ def test_refused(given, message):
 
 def test_repeated_columns_are_refused():
     twice = pd.concat([ANSWERS, ANSWERS[["q1"]]], axis=1)
-    with pytest.raises(MeasurementError, match="more than once: q1"):
+    with pytest.raises(MeasurementError, match="column 'q1': is there more than once"):
         missingness(twice)

@@ -10,8 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from crosslevel.errors import MeasurementError, Problem
-from crosslevel.frames import require_columns
-from crosslevel.quality.survey.estimates import listed
+from crosslevel.frames import listed, require_columns
 from crosslevel.quality.survey.linearised import LONELY, Strata, covariance
 from crosslevel.quality.survey.sampling import positive, stages
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,12 +11,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from crosslevel.errors import MeasurementError, Problem
-from crosslevel.frames import group_codes, require_columns
+from crosslevel.frames import group_codes, level_text, listed, require_columns, require_finite
 from crosslevel.quality.survey.designing import SurveyDesign
-from crosslevel.quality.survey.estimates import listed
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.bool_]
+Cell = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ def numeric(design: SurveyDesign, variables: str | Sequence[str]) -> Values:
     ]
     if problems:
         raise MeasurementError("These estimates need numbers; see `proportion`.", problems)
+    require_finite(design.data.loc[design.inside, names], error=MeasurementError)
     y = design.data[names].to_numpy(dtype=np.float64, na_value=np.nan)
     return _values(design, names, y)
 
@@ -60,6 +62,28 @@ def ordered_codes(column: pd.Series) -> tuple[npt.NDArray[np.intp], list[str]]:
     if not isinstance(column.dtype, pd.CategoricalDtype):
         column = pd.Series(pd.Categorical(column), index=column.index)
     return group_codes(column)
+
+
+def crossed(data: pd.DataFrame, names: Sequence[str]) -> tuple[pd.Series, dict[str, Cell]]:
+    """Return the cell of each row, missing where a part is, and the parts of each cell.
+
+    Parts are joined by ":", as in "nurse:ward"; cells that would be written alike are written as
+    `('a:b', 'c')`.
+
+    Examples
+    --------
+    >>> people = pd.DataFrame({"role": ["nurse", "doctor"], "place": ["ward", None]})
+    >>> crossed(people, ["role", "place"])[1]
+    {'nurse:ward': ('nurse', 'ward')}
+    """
+    known = data[list(names)].dropna()
+    rows = [tuple(map(level_text, row)) for row in known.itertuples(index=False, name=None)]
+    cells = list(dict.fromkeys(rows))
+    count = Counter(":".join(cell) for cell in cells)
+    label = {c: ":".join(c) if count[":".join(c)] == 1 else repr(c) for c in cells}
+    made = np.full(len(data), None, dtype=object)
+    made[data[list(names)].notna().all(axis=1).to_numpy()] = [label[row] for row in rows]
+    return pd.Series(made, index=data.index, dtype="str"), {label[c]: c for c in cells}
 
 
 def _values(design: SurveyDesign, names: Sequence[str], y: Floats) -> Values:
@@ -88,14 +112,8 @@ def domains(
         return
     names = listed(by)
     require_columns(design.data, names, error=MeasurementError)
-    text = design.data[names].astype("string")
-    key = text[names[0]]
-    for name in names[1:]:
-        key = key.str.cat(text[name], sep=":")
-    if len(names) == 1:
-        codes, levels = ordered_codes(design.data[names[0]])
-    else:
-        codes, levels = ordered_codes(key)
+    key = design.data[names[0]] if len(names) == 1 else crossed(design.data, names)[0]
+    codes, levels = ordered_codes(key)
     for k, level in enumerate(levels):
         here = codes == k
         if not (here & design.inside).any():

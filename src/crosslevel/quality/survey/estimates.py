@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.stats import t as student
 
 from crosslevel.errors import MeasurementError
-from crosslevel.frames import RESULT_COLUMNS
+from crosslevel.frames import RESULT_COLUMNS, listed
 from crosslevel.multilevel.df import Fixed, unit_rows
 from crosslevel.multilevel.tables import joint_table
 
@@ -41,6 +41,8 @@ class SurveyEstimates:
         `"wald"`, or `"logit"` for shares.
     rows_dropped
         People of the domain without the value.
+    dropped
+        Terms of a regression that others explain, left out of it.
     """
 
     what: str
@@ -53,6 +55,7 @@ class SurveyEstimates:
     design_effect: Floats
     interval: str
     rows_dropped: int
+    dropped: tuple[str, ...] = ()
 
     @property
     def std_error(self) -> Floats:
@@ -95,12 +98,13 @@ class SurveyEstimates:
         names = list(self.labels)
         return pd.DataFrame(self.covariance, index=names, columns=names)
 
-    def joint_test(self, terms: Sequence[str]) -> pd.DataFrame:
+    def joint_test(self, terms: str | Sequence[str]) -> pd.DataFrame:
         """Return the Wald F test that all these are zero: statistic, df, df_denominator, p_value.
 
         Terms as in `vcov`; the denominator is the smallest `df` among them. Agrees with R survey's
         `regTermTest`.
         """
+        terms = listed(terms)
         rows = unit_rows(self.labels, terms)
         reference = Fixed(self.covariance, float(self.df[rows.any(axis=0)].min()))
         return joint_table(terms, reference.joint(rows, self.estimate))
@@ -122,6 +126,8 @@ class SurveyEstimates:
         lines = [
             f"{self.what} ({self.df.min():g} degrees of freedom; {self.rows_dropped} rows dropped)"
         ]
+        if self.dropped:
+            lines.append(f"  dropped as aliased: {', '.join(self.dropped)}")
         for term, group, value, error in zip(
             self.terms, self.groups, self.estimate, self.std_error, strict=True
         ):
@@ -133,8 +139,3 @@ class SurveyEstimates:
 def nothing(k: int) -> Floats:
     """Return k missing numbers."""
     return np.full(k, np.nan)
-
-
-def listed(names: str | Sequence[str]) -> list[str]:
-    """Return one name or several as a list."""
-    return [names] if isinstance(names, str) else list(names)

@@ -40,7 +40,7 @@ def regress(formula: str, design: SurveyDesign, *, family: str = "gaussian") -> 
     -------
     SurveyEstimates
         One row per coefficient; t with df = sampling units - strata + 1 - coefficients, counted
-        among the people analysed.
+        among the people analysed. `dropped` names the terms that others explain.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def regress(formula: str, design: SurveyDesign, *, family: str = "gaussian") -> 
         raise FormulaError("A survey regression has no random terms; use `multilevel.fit`.")
     chosen = named(family)
     met, inside = _met(parsed, design, chosen)
-    kept, _ = aliased(met)
+    kept, dropped = aliased(met)
     X, names = met.X[list(kept)], tuple(met.names[k] for k in kept)
     units = design.df_of(inside)
     df = units + 1.0 - len(kept)
@@ -90,6 +90,7 @@ def regress(formula: str, design: SurveyDesign, *, family: str = "gaussian") -> 
         design_effect=nothing(len(names)),
         interval="wald",
         rows_dropped=design.n - met.n,
+        dropped=dropped,
     )
 
 

@@ -12,13 +12,14 @@ from scipy.stats import t as student
 
 from crosslevel.errors import MeasurementError
 from crosslevel.frames import RESULT_COLUMNS
+from crosslevel.psychometrics.grouping import check_level
 from crosslevel.quality.survey.designing import SurveyDesign
 from crosslevel.quality.survey.domains import domains, numeric
 
 Floats = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class SurveyQuantiles:
     """Quantiles of one variable: `tidy` gives one row per domain and quantile."""
 
@@ -34,11 +35,23 @@ class SurveyQuantiles:
         """
         return self.table.copy()
 
+    def __repr__(self) -> str:
+        lines = [f"quantiles ({self.rows_dropped} rows dropped)"]
+        for row in self.table.to_dict("records"):
+            place = f" in {row['group']}" if row["group"] else ""
+            name = f"{row['term']} at {row['p']:g}{place}"
+            lines.append(
+                f"  {name:<28} {row['estimate']:>12.5g}  "
+                f"({100 * self.conf_level:g}% interval {row['conf_low']:.4g} to "
+                f"{row['conf_high']:.4g})"
+            )
+        return "\n".join(lines)
+
 
 def quantile(
     design: SurveyDesign,
     variable: str,
-    p: Sequence[float] = (0.25, 0.5, 0.75),
+    p: float | Sequence[float] = (0.25, 0.5, 0.75),
     *,
     by: str | Sequence[str] | None = None,
     conf_level: float = 0.95,
@@ -65,7 +78,7 @@ def quantile(
     Raises
     ------
     MeasurementError
-        When a share is not between 0 and 1, and as `mean`.
+        When a share or the level is not between 0 and 1, and as `mean`.
 
     Notes
     -----
@@ -73,9 +86,10 @@ def quantile(
     people at or below that value is turned back into values in the same way. Source: Woodruff
     (1952); agrees with R survey's `svyquantile` (qrule "math").
     """
-    shares = np.asarray(p, dtype=np.float64)
+    check_level(conf_level)
+    shares = np.atleast_1d(np.asarray(p, dtype=np.float64))
     if not ((shares > 0.0) & (shares < 1.0)).all():
-        raise MeasurementError(f"Quantiles lie strictly between 0 and 1, got {list(p)}.")
+        raise MeasurementError(f"Quantiles lie strictly between 0 and 1, got {shares.tolist()}.")
     values = numeric(design, variable)
     y, w, rows = values.y[:, 0], design.weights, []
     for label, here, df in domains(design, by, values.rows):

@@ -22,7 +22,7 @@ SINGULAR = 1e12  # condition number beyond which empty combinations leave nothin
 STATISTICS = ("rao-scott-f", "rao-scott-chisq", "wald", "adjusted-wald", "exact", "saddlepoint")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class IndependenceTest:
     """One test of independence.
 
@@ -55,6 +55,14 @@ class IndependenceTest:
         }
         return pd.DataFrame([row])
 
+    def __repr__(self) -> str:
+        below = "" if np.isinf(self.df_denominator) else f" and {self.df_denominator:.4g}"
+        return (
+            f"Test of independence ({self.method}): statistic {self.statistic:.4g} on "
+            f"{self.df:.4g}{below} degrees of freedom, p {self.p_value:.3g}; "
+            f"{len(self.table)} by {len(self.table.columns)} levels"
+        )
+
 
 def chi_square(
     design: SurveyDesign, row: str, column: str, *, statistic: str = "rao-scott-f"
@@ -76,8 +84,8 @@ def chi_square(
     Raises
     ------
     MeasurementError
-        For unknown columns or statistics, a column with one level, and so many empty combinations
-        that the others carry no test.
+        For unknown columns or statistics, a column with one level, columns that determine each
+        other, and so many empty combinations that the others carry no test.
 
     Notes
     -----
@@ -96,6 +104,11 @@ def chi_square(
     shares = (w @ cells) / N
     R, C = len(rows), len(columns)
     P = shares.reshape(R, C)
+    if ((P > 0).sum(axis=0) == 1).all() and ((P > 0).sum(axis=1) == 1).all():
+        raise MeasurementError(
+            f"'{row}' and '{column}' determine each other: each level of one goes with one level "
+            "of the other. There is nothing to test."
+        )
     if "wald" in statistic:
         found = _wald(design, cells, here, P)
         q, nu = (R - 1) * (C - 1), design.degrees_of_freedom
