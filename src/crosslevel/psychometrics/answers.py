@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from crosslevel.errors import SHOWN, MeasurementError, Problem
-from crosslevel.frames import group_codes
+from crosslevel.frames import group_codes, require_finite
 from crosslevel.psychometrics.grouping import Floats, refusal
 from crosslevel.psychometrics.notices import (
     ItemDirectionWarning,
@@ -145,6 +145,7 @@ def check_numbers(items: pd.DataFrame) -> None:
             f"`items` must be a frame with one column per item and one row per respondent, got "
             f"{kind}."
         )
+    check_once(items)
     problems = [
         Problem(f"item '{name}'", "is not numeric.", codes_hint(kind))
         for name, kind in zip(items.columns, items.dtypes, strict=True)
@@ -152,13 +153,7 @@ def check_numbers(items: pd.DataFrame) -> None:
     ]
     if problems:
         raise MeasurementError("The items are not all numbers.", problems)
-    check_once(items)
-    endless = np.flatnonzero(np.isinf(as_floats(items)).any(axis=0))
-    problems = [
-        Problem(f"item '{name}'", "holds infinite values.") for name in items.columns[endless]
-    ]
-    if problems:
-        raise MeasurementError("The items are not all answers.", problems)
+    require_finite(items, error=MeasurementError, what="item")
 
 
 def codes_hint(kind: object) -> str:
@@ -175,7 +170,12 @@ def codes_hint(kind: object) -> str:
 
 
 def check_once(items: pd.DataFrame) -> None:
-    """Refuse an item with several columns."""
+    """Refuse an item with several columns, and columns with several levels of names."""
+    if items.columns.nlevels > 1:
+        raise MeasurementError(
+            f"Each item has one name; the columns have {items.columns.nlevels} levels of names. "
+            "Join them first."
+        )
     twice = items.columns[items.columns.duplicated()].unique()
     if len(twice):
         problems = [Problem(f"item '{name}'", "has more than one column.") for name in twice]
@@ -184,6 +184,8 @@ def check_once(items: pd.DataFrame) -> None:
 
 def check_bounds(items: pd.DataFrame, bounds: tuple[float, float]) -> None:
     """Refuse answers outside the response scale, item by item."""
+    if len(bounds) != 2:
+        raise MeasurementError(f"`bounds` are two points of a response scale, got {bounds!r}.")
     low, high = bounds
     if not low < high:
         raise MeasurementError(

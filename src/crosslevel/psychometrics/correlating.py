@@ -11,9 +11,9 @@ import pandas as pd
 from scipy import stats
 
 from crosslevel.errors import MeasurementError, Problem, did_you_mean
-from crosslevel.frames import require_columns
+from crosslevel.frames import listed, require_columns, require_finite
 from crosslevel.psychometrics.decomposition import waba
-from crosslevel.psychometrics.grouping import refusal
+from crosslevel.psychometrics.grouping import check_level, refusal
 
 Floats = npt.NDArray[np.float64]
 METHODS = ("pearson", "spearman", "kendall")
@@ -23,7 +23,7 @@ TESTED = (*COLUMNS, "statistic", "df", "p_value")
 
 def correlations(
     frame: pd.DataFrame,
-    variables: Sequence[str],
+    variables: str | Sequence[str],
     *,
     group: str | None = None,
     method: str = "pearson",
@@ -64,8 +64,8 @@ def correlations(
     Raises
     ------
     MeasurementError
-        When a column is missing or not numeric, for an unknown method, and when `method` or `given`
-        is asked for within units.
+        When a column is missing, not numeric or infinite, for an unknown method or a level that is
+        no probability, and when `method` or `given` is asked for within units.
 
     Notes
     -----
@@ -85,7 +85,10 @@ def correlations(
     >>> correlations(data, ["x", "y"], group="unit")["estimate"].tolist()
     [-1.0, nan]
     """
-    held = list(variables) if isinstance(given, str) else list(given)
+    variables = listed(variables)
+    given = given if given == "others" else listed(given)
+    held = variables if given == "others" else list(given)
+    check_level(conf_level)
     _check_request(group, method, given)
     named = [*variables, *held, *([] if group is None else [group])]
     require_columns(frame, dict.fromkeys(named), error=MeasurementError)
@@ -96,6 +99,7 @@ def correlations(
     ]
     if problems:
         raise MeasurementError("Correlations need numbers.", problems)
+    require_finite(frame[list(dict.fromkeys([*variables, *held]))], error=MeasurementError)
     if group is None:
         return _all_in_one(frame, variables, held, method, conf_level)
     rows: list[tuple[object, ...]] = []
@@ -116,8 +120,6 @@ def _check_request(group: str | None, method: str, given: Sequence[str] | str) -
     if method not in METHODS:
         known, hint = ", ".join(map(repr, METHODS)), did_you_mean(method, METHODS)
         raise MeasurementError(f"`method` must be {known}, got {method!r}. {hint}".rstrip())
-    if isinstance(given, str) and given != "others":
-        raise MeasurementError(f"`given` is a list of columns or 'others', got {given!r}.")
     if group is not None and (method != "pearson" or given):
         raise MeasurementError("`method` and `given` are for correlations without `group`.")
     if method == "kendall" and given:

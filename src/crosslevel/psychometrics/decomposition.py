@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from crosslevel.errors import MeasurementError
+from crosslevel.frames import require_finite
 from crosslevel.psychometrics.grouping import Floats, pair, refusal
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Waba:
     """Within-and-between analysis of two variables.
 
@@ -29,6 +30,14 @@ class Waba:
     r_means: float
     n: int
     groups: int
+
+    def __repr__(self) -> str:
+        return (
+            f"r = {self.r_raw:.3f}: {self.r_between:.3f} between groups (etas "
+            f"{self.eta_between_x:.3f} and {self.eta_between_y:.3f}), {self.r_within:.3f} within "
+            f"(etas {self.eta_within_x:.3f} and {self.eta_within_y:.3f}); {self.n} persons in "
+            f"{self.groups} groups"
+        )
 
 
 def waba(x: pd.Series, y: pd.Series, groups: pd.Series) -> Waba:
@@ -49,7 +58,7 @@ def waba(x: pd.Series, y: pd.Series, groups: pd.Series) -> Waba:
     Raises
     ------
     MeasurementError
-        With fewer than two groups.
+        With fewer than two groups, or infinite values.
 
     Notes
     -----
@@ -65,6 +74,9 @@ def waba(x: pd.Series, y: pd.Series, groups: pd.Series) -> Waba:
         raise MeasurementError(
             "The two variables have different indexes: take both from one frame."
         )
+    for values, name in ((x, "x"), (y, "y")):
+        frame = values.to_frame(name if values.name is None else str(values.name))
+        require_finite(frame, error=MeasurementError)
     data = pair(pd.DataFrame({"x": x, "y": y}), groups)
     if len(data.names) < 2:
         names = pd.DataFrame(columns=[x.name, y.name])

@@ -9,7 +9,7 @@ import pandas as pd
 
 from crosslevel.errors import MeasurementError
 from crosslevel.psychometrics.coefficients import correlation_of
-from crosslevel.psychometrics.grouping import Floats
+from crosslevel.psychometrics.grouping import Floats, check_seed, check_whole
 from crosslevel.psychometrics.item_matrix import complete_values, item_matrix
 from crosslevel.psychometrics.ordered_answers import OrderedAnswers, ordered_answers
 from crosslevel.psychometrics.ordered_moments import ordered_moments
@@ -135,7 +135,7 @@ def parallel_analysis(
     ------
     MeasurementError
         As `efa`; for an unknown reference or basis, a quantile outside 0 to 1, fewer than 20
-        draws, or ordered items with normal draws.
+        draws, no seed, or ordered items with normal draws.
 
     Notes
     -----
@@ -151,6 +151,7 @@ def parallel_analysis(
     2
     """
     _check(reference, basis, draws, quantile, ordered=ordered)
+    check_seed(seed, "Parallel analysis")
     matrix = item_matrix(items, what="parallel analysis", ordered=ordered, smooth=smooth)
     rng = np.random.default_rng(seed)
     shape = (matrix.n, len(matrix.names))
@@ -253,6 +254,7 @@ def _check(reference: str, basis: str, draws: int, quantile: float, *, ordered: 
         raise MeasurementError(f"`basis` must be '{listed}', got '{basis}'.")
     if not 0 < quantile < 1:
         raise MeasurementError(f"`quantile` must be between 0 and 1, got {quantile:g}.")
+    check_whole("draws", draws)
     if draws < 20:
         raise MeasurementError(f"`draws` must be at least 20, got {draws}.")
     if ordered and reference == "normal":

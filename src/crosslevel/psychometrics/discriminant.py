@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from crosslevel.errors import MeasurementError, Problem
-from crosslevel.frames import RESULT_COLUMNS, require_columns
-from crosslevel.psychometrics.answers import check_numbers
+from crosslevel.frames import RESULT_COLUMNS, listed, require_columns
+from crosslevel.psychometrics.answers import check_numbers, warn_matrix
 from crosslevel.psychometrics.grouping import Floats
+from crosslevel.psychometrics.item_matrix import complete_values
 from crosslevel.psychometrics.sem.ordered_fit import OrderedFit
 from crosslevel.psychometrics.sem.ordered_reliability import scored_covariances
 from crosslevel.psychometrics.sem.result import SemFit
@@ -168,6 +169,11 @@ def htmt(items: pd.DataFrame, scales: Mapping[str, Sequence[str]]) -> pd.DataFra
         When there are fewer than two scales or two items in one, an item is missing, in two scales,
         or does not vary, or fewer than three respondents answered all.
 
+    Warns
+    -----
+    SquareFrameWarning
+        When the items look like a correlation matrix; they are read as answers.
+
     Notes
     -----
     Mean absolute correlation of items of different scales over the geometric mean of the mean
@@ -181,12 +187,14 @@ def htmt(items: pd.DataFrame, scales: Mapping[str, Sequence[str]]) -> pd.DataFra
     >>> htmt(frame, {"f": ["a", "b"], "g": ["c", "d"]}).loc["f", "g"].round(3).item()
     1.021
     """
+    scales = {scale: listed(own) for scale, own in scales.items()}
     names = [name for own in scales.values() for name in own]
     _check_scales(scales, names)
     require_columns(items, names, error=MeasurementError)
     used = items[names]
     check_numbers(used)
-    answers = used.dropna().to_numpy(dtype=np.float64)
+    warn_matrix(used, stacklevel=2)
+    answers = complete_values(used)
     if len(answers) < 3:
         raise MeasurementError(
             f"HTMT needs at least three respondents who answered every item, got {len(answers)}."

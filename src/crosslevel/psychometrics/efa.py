@@ -13,7 +13,7 @@ from crosslevel.errors import MeasurementError, NotConvergedWarning
 from crosslevel.frames import RESULT_COLUMNS
 from crosslevel.psychometrics.extraction import LOWEST, METHODS, Extraction, extract
 from crosslevel.psychometrics.factor_fit import FactorFit, factor_fit
-from crosslevel.psychometrics.grouping import Floats, refusal
+from crosslevel.psychometrics.grouping import Floats, check_seed, check_whole, refusal
 from crosslevel.psychometrics.item_matrix import ItemMatrix, item_matrix
 from crosslevel.psychometrics.notices import HeywoodWarning, ItemDirectionWarning
 from crosslevel.psychometrics.rotation import ROTATIONS, Rotation, rotate
@@ -145,8 +145,8 @@ def efa(
     Raises
     ------
     MeasurementError
-        For items without a usable correlation matrix, an unknown method or rotation, or more
-        factors than the correlations can tell apart.
+        For items without a usable correlation matrix, an unknown method or rotation, no seed, or
+        more factors than the correlations can tell apart.
 
     Warns
     -----
@@ -175,6 +175,7 @@ def efa(
     _check_choice("rotation", rotation, ROTATIONS)
     matrix = item_matrix(items, what="factor analysis", ordered=ordered, smooth=smooth)
     _check_factors(items, n_factors)
+    check_seed(seed, "The rotation")
     extracted = extract(matrix.correlations, n_factors, method=method)
     rotated = sorted_factors(
         rotate(extracted.loadings, rotation=rotation, starts=starts, seed=seed)
@@ -254,6 +255,7 @@ def _check_choice(name: str, value: str, known: tuple[str, ...]) -> None:
 
 def _check_factors(items: pd.DataFrame, n_factors: int) -> None:
     """Refuse more factors than the correlations can tell apart."""
+    check_whole("n_factors", n_factors)
     p = items.shape[1]
     most = max(m for m in range(p) if (p - m) ** 2 >= p + m)
     if not 1 <= n_factors <= most:

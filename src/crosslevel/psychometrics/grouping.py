@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from crosslevel.errors import MeasurementError, Problem
-from crosslevel.frames import group_codes
+from crosslevel.frames import group_codes, require_finite
 
 Floats = npt.NDArray[np.float64]
 
@@ -92,13 +92,39 @@ def check_level(conf_level: float) -> None:
         raise MeasurementError(f"`conf_level` must lie between 0 and 1, got {conf_level:g}.")
 
 
+def check_whole(name: str, value: object) -> None:
+    """Refuse a number of things that is no whole number.
+
+    Raises
+    ------
+    MeasurementError
+        Also for 2.0, which is a measurement.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise MeasurementError(f"`{name}` must be a whole number, got {value!r}.")
+
+
+def check_seed(seed: object, what: str) -> None:
+    """Refuse random numbers that could not be drawn again.
+
+    Raises
+    ------
+    MeasurementError
+        Without a seed, or with one that is no whole number.
+    """
+    if seed is None:
+        raise MeasurementError(f"{what} needs `seed`, so that it can be repeated.")
+    check_whole("seed", seed)
+
+
 def pair(values: pd.DataFrame | pd.Series, groups: pd.Series) -> Grouped:
     """Pair values with groups and leave out rows with a missing value or group.
 
     Raises
     ------
     MeasurementError
-        When the two differ in length or index, are not numeric, or no complete row is left.
+        When the two differ in length or index, there are no columns, values are not numeric or
+        infinite, or no complete row is left.
     """
     if len(values) != len(groups):
         raise MeasurementError(f"There are {len(values)} values and {len(groups)} groups.")
@@ -108,9 +134,13 @@ def pair(values: pd.DataFrame | pd.Series, groups: pd.Series) -> Grouped:
             "from one frame, or give both the respondent as index."
         )
     frame = values.to_frame() if isinstance(values, pd.Series) else values
+    if not frame.shape[1]:
+        raise MeasurementError("The frame of values has no columns.")
     for name, column in frame.items():
         if not pd.api.types.is_numeric_dtype(column):
             raise refusal(frame[[name]], "is not numeric.")
+    named = values.name is not None if isinstance(values, pd.Series) else True
+    require_finite(frame if named else frame.set_axis(["values"], axis=1), error=MeasurementError)
     cells = frame.to_numpy(dtype=np.float64, na_value=np.nan)
     keep = np.isfinite(cells).all(axis=1) & groups.notna().to_numpy()
     if not keep.any():

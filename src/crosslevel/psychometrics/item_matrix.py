@@ -8,7 +8,13 @@ import numpy as np
 import pandas as pd
 
 from crosslevel.errors import SHOWN, MeasurementError, Problem
-from crosslevel.psychometrics.answers import MATRIX, check_numbers, like_matrix, read_answers
+from crosslevel.psychometrics.answers import (
+    MATRIX,
+    as_floats,
+    check_numbers,
+    like_matrix,
+    read_answers,
+)
 from crosslevel.psychometrics.coefficients import correlation_of, tied
 from crosslevel.psychometrics.grouping import Floats, refusal
 from crosslevel.psychometrics.polychoric import polychoric
@@ -100,7 +106,7 @@ def complete_values(items: pd.DataFrame) -> Floats:
     >>> complete_values(pd.DataFrame({"a": [1, 2, None], "b": [3, 4, 5]})).tolist()
     [[1.0, 3.0], [2.0, 4.0]]
     """
-    values = items.to_numpy(dtype=np.float64, na_value=np.nan)
+    values = as_floats(items)
     complete: Floats = values[np.isfinite(values).all(axis=1)]
     return complete
 

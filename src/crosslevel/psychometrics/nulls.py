@@ -57,7 +57,7 @@ def null_variance(null: str | float | Sequence[float], n_options: int) -> float:
         return _named(null, n_options)
     if isinstance(null, Sequence | np.ndarray):
         return _of_shares([float(share) for share in null], n_options)
-    if null <= 0:
+    if not 0 < null < np.inf:
         raise MeasurementError(f"The variance of the null must be positive, got {null:g}.")
     return float(null)
 
@@ -95,7 +95,7 @@ def _of_shares(shares: list[float], n_options: int) -> float:
         raise MeasurementError(
             f"A null needs one share for each of {n_options} options, got {len(shares)}."
         )
-    if min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:
+    if not (min(shares) >= 0 and abs(sum(shares) - 1) <= 1e-6):
         raise MeasurementError(
             f"The shares of a null must be positive and add up to 1, got {sum(shares):g}."
         )

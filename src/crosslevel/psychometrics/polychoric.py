@@ -11,7 +11,7 @@ from scipy import stats
 
 from crosslevel.frames import RESULT_COLUMNS
 from crosslevel.psychometrics.answers import warn_matrix
-from crosslevel.psychometrics.grouping import Floats
+from crosslevel.psychometrics.grouping import Floats, check_level
 from crosslevel.psychometrics.notices import (
     BoundaryCorrelationWarning,
     NotPositiveDefiniteWarning,
@@ -50,6 +50,7 @@ class Polychoric:
 
     def tidy(self, *, conf_level: float = 0.95) -> pd.DataFrame:
         """One row per pair of items with the standard columns; Wald intervals, cut at -1 and 1."""
+        check_level(conf_level)
         first, second = self.moments.pairs
         estimate = self.moments.correlations[first, second]
         error = self._errors()[len(self.thresholds) :]

@@ -6,7 +6,7 @@ import numpy as np
 
 from crosslevel.errors import MeasurementError
 from crosslevel.psychometrics.answers import Answers
-from crosslevel.psychometrics.grouping import Floats
+from crosslevel.psychometrics.grouping import Floats, check_seed, check_whole
 
 _BLOCK = 4_000_000  # counts held at once
 
@@ -19,14 +19,14 @@ def resampled_covariances(answers: Answers, *, draws: int, seed: int | None) -> 
     Raises
     ------
     MeasurementError
-        Without a seed, or with fewer than a hundred draws.
+        Without a seed, or when `draws` is no whole number of a hundred or more.
 
     Notes
     -----
     How often each row is drawn, times its products: one matrix product for all draws.
     """
-    if seed is None:
-        raise MeasurementError("A bootstrap interval needs `seed`, so that it can be repeated.")
+    check_seed(seed, "A bootstrap interval")
+    check_whole("draws", draws)
     if draws < 100:
         raise MeasurementError(f"An interval needs at least 100 draws, got {draws}.")
     rng = np.random.default_rng(seed)

@@ -11,9 +11,11 @@ import pandas as pd
 from scipy import stats
 
 from crosslevel.errors import MeasurementError, Problem, did_you_mean
-from crosslevel.frames import require_columns
+from crosslevel.frames import listed, require_columns, require_finite
+from crosslevel.psychometrics.answers import warn_matrix
 from crosslevel.psychometrics.coefficients import correlation_of
 from crosslevel.psychometrics.grouping import Floats, check_level, refusal
+from crosslevel.psychometrics.item_matrix import complete_values
 
 RULES = ("smallest", "second", "mean")
 SHOWS = (
@@ -77,7 +79,7 @@ class Marker:
 
 def marker(
     frame: pd.DataFrame,
-    variables: Sequence[str],
+    variables: str | Sequence[str],
     *,
     marker: str,
     shared: str | float = "smallest",
@@ -111,7 +113,12 @@ def marker(
     Raises
     ------
     MeasurementError
-        When a column is missing or not numeric, does not vary, or an option is unknown.
+        When a column is missing, not numeric or infinite, does not vary, or an option is unknown.
+
+    Warns
+    -----
+    SquareFrameWarning
+        When the columns look like a correlation matrix; they are read as answers.
 
     Notes
     -----
@@ -129,8 +136,9 @@ def marker(
     (0.357, [0.733])
     """
     check_level(conf_level)
-    names = list(dict.fromkeys(variables))
+    names = list(dict.fromkeys(listed(variables)))
     values = _complete(frame, [*names, marker])
+    warn_matrix(frame[[*names, marker]], stacklevel=2)
     n = len(values)
     R = correlation_of(np.asarray(np.cov(values, rowvar=False)))
     with_marker = R[:-1, -1]
@@ -170,8 +178,8 @@ def _complete(frame: pd.DataFrame, names: list[str]) -> Floats:
     ]
     if problems:
         raise MeasurementError("Correlations need numbers.", problems)
-    values = frame[names].to_numpy(dtype=np.float64)
-    values = values[np.isfinite(values).all(axis=1), :]
+    require_finite(frame[names], error=MeasurementError)
+    values = complete_values(frame[names])
     if len(values) < 5:
         found = f"a marker needs at least five complete rows, got {len(values)}."
         raise refusal(frame[names], found, message="Correlations are undefined.")

@@ -15,7 +15,15 @@ from scipy import stats
 
 from crosslevel.errors import MeasurementError
 from crosslevel.frames import require_columns
-from crosslevel.psychometrics.grouping import Floats, Grouped, check_level, pair, refusal
+from crosslevel.psychometrics.grouping import (
+    Floats,
+    Grouped,
+    check_level,
+    check_seed,
+    check_whole,
+    pair,
+    refusal,
+)
 
 SHOWS = (
     "Shows whether units in which some members report more of the predictor are units in which "
@@ -140,7 +148,7 @@ def split_sample(
     Raises
     ------
     MeasurementError
-        When a column is missing or not numeric, fewer than five units have two members or more,
+        Without a seed; when a column is missing, not numeric or infinite, fewer than five units have two members or more,
         or a variable has the same mean in every unit.
 
     Notes
@@ -162,6 +170,8 @@ def split_sample(
     True
     """
     data, dropped = two_or_more(frame, predictor, outcome, group, conf_level=conf_level)
+    check_seed(seed, "Splitting at random")
+    check_whole("splits", splits)
     if splits < 10:
         raise MeasurementError(f"The spread needs at least ten splits, got {splits}.")
     found = np.concatenate([_correlations(halves) for halves in _halves(data, splits, seed)])

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import stats
 
 from crosslevel.errors import MeasurementError, NotConvergedWarning
-from crosslevel.frames import RESULT_COLUMNS
+from crosslevel.frames import RESULT_COLUMNS, level_text
 from crosslevel.multilevel import Formula, fit, parse
 from crosslevel.psychometrics.common_source.split_halves import (
     CANNOT_SHOW,
@@ -20,6 +20,7 @@ from crosslevel.psychometrics.common_source.split_halves import (
     median_interval,
     two_or_more,
 )
+from crosslevel.psychometrics.grouping import check_seed, check_whole
 
 _CANNOT_SHOW = CANNOT_SHOW.replace(", not with `whole`", "")
 
@@ -113,8 +114,8 @@ def split_sample_model(
     Raises
     ------
     MeasurementError
-        When the predictor or the group is not in the formula, a column is missing, fewer than five
-        units have two members or more, or most fits do not converge.
+        Without a seed; when the predictor or the group is not in the formula, a column is missing,
+        fewer than five units have two members or more, or most fits do not converge.
 
     Notes
     -----
@@ -136,6 +137,8 @@ def split_sample_model(
     parsed = parse(formula)
     _check_formula(parsed, predictor, group)
     outcome = parsed.response.columns[0]
+    check_seed(seed, "Splitting at random")
+    check_whole("splits", splits)
     if splits < 10:
         raise MeasurementError(f"The spread needs at least ten splits, got {splits}.")
     used = frame.dropna(subset=[c for c in parsed.columns() if c in frame]).reset_index(drop=True)
@@ -177,7 +180,7 @@ def _check_formula(parsed: Formula, predictor: str, group: str) -> None:
 def _rows(used: pd.DataFrame, group: str, names: tuple[str, ...]) -> pd.DataFrame:
     """The rows of the units kept, sorted as the units are."""
     place = {name: i for i, name in enumerate(names)}
-    code = used[group].map(lambda name: place.get(str(name), -1)).to_numpy(dtype=np.intp)
+    code = used[group].map(lambda name: place.get(level_text(name), -1)).to_numpy(dtype=np.intp)
     order = np.argsort(code, kind="stable")
     return used.iloc[order[code[order] >= 0]].reset_index(drop=True)
 

@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import stats
 
 from crosslevel.frames import RESULT_COLUMNS
+from crosslevel.psychometrics.grouping import check_level
 from crosslevel.psychometrics.sem.delta import delta_errors
 from crosslevel.psychometrics.sem.differences import compare_fits
 from crosslevel.psychometrics.sem.extending import absent
@@ -82,6 +83,7 @@ class SemFit:
         standard error, and `label`. Fixed parameters have a standard error of zero and no test;
         those that the data do not determine have no standard error.
         """
+        check_level(conf_level)
         at = self.maximum
         table, theta = at.table, at.theta
         estimates = self.estimates(theta)

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from crosslevel.frames import RESULT_COLUMNS
-from crosslevel.psychometrics.grouping import Floats
+from crosslevel.psychometrics.grouping import Floats, check_level
 from crosslevel.psychometrics.sem.delta import delta_errors
 from crosslevel.psychometrics.twolevel.fitting import Solution
 from crosslevel.psychometrics.twolevel.level_fit import NAMES, level_row, measures, residual
@@ -53,6 +53,7 @@ class TwoLevelFit:
         error, and `label`. Fixed parameters have a standard error of zero and no test;
         those that the data do not determine have no standard error.
         """
+        check_level(conf_level)
         s = self.solution
         theta, table = s.optimum.theta, s.model.table
         rows = [
@@ -145,6 +146,7 @@ class TwoLevelFit:
         variables have, is nan.
         Source: Geldhof, Preacher & Zyphur (2014).
         """
+        check_level(conf_level)
         s = self.solution
         keys = list(omegas(s.model, s.optimum.theta))
 
