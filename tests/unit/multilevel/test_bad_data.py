@@ -152,7 +152,7 @@ def test_crossed_factors_that_reproduce_any_outcome() -> None:
 
 def test_repeated_column_name(frame: pd.DataFrame) -> None:
     twice = pd.concat([frame, frame[["x"]]], axis=1)
-    assert "more than once: x" in _message("y ~ x + (1 | unit)", twice)
+    assert "'x': is there more than once" in _message("y ~ x + (1 | unit)", twice)
 
 
 def test_choices(frame: pd.DataFrame) -> None:

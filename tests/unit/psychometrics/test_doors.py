@@ -85,10 +85,12 @@ def test_frames_that_are_no_table_of_items() -> None:
         )
     for call in (
         lambda: P.rwg(NOTHING, G, n_options=5),
-        lambda: P.aggregation(NOTHING, G),  # type: ignore[arg-type]
         lambda: P.may_average(NOTHING, G, n_options=5),
     ):
         assert "The frame of values has no columns." in _said(call)
+    assert "got a frame of 0 column(s)" in _said(
+        lambda: P.aggregation(NOTHING, G)  # type: ignore[arg-type]
+    )
     twice = pd.concat([B, B[["a"]]], axis=1)
     said = _said(lambda: C.marker(twice, ["a", "b"], marker="c"))
     assert "column 'a': is there more than once." in said
@@ -132,9 +134,10 @@ def test_levels_of_intervals_are_probabilities() -> None:
     said = "`conf_level` must lie between 0 and 1, got 95."
     small = P.polychoric(B)
     model = P.cfa("f =~ a + b + c + d", B)
-    two = P.two_level_cfa(
-        "level: 1\n f =~ a + b + c + d\nlevel: 2\n g =~ a + b + c + d", UNITS, cluster="u"
-    )
+    with pytest.warns(P.HeywoodWarning):
+        two = P.two_level_cfa(
+            "level: 1\n f =~ a + b + c + d\nlevel: 2\n g =~ a + b + c + d", UNITS, cluster="u"
+        )
     for call in (
         lambda: small.tidy(conf_level=95),
         lambda: model.tidy(conf_level=95),
