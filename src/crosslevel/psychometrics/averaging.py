@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from crosslevel.errors import MeasurementError, did_you_mean
+from crosslevel.frames import listed
 from crosslevel.psychometrics.answers import warn_direction, warn_shape
 from crosslevel.psychometrics.consensus import Agreement, rwg
 from crosslevel.psychometrics.intraclass import Aggregation, aggregation
@@ -90,7 +91,7 @@ def may_average(
     *,
     n_options: int,
     bounds: tuple[float, float] | None = None,
-    nulls: Sequence[str | float | Sequence[float]] = ("uniform", "slight"),
+    nulls: str | Sequence[str | float | Sequence[float]] = ("uniform", "slight"),
     composition: str = "consensus",
     cut_offs: CutOffs | None = None,
     scores: pd.Series | None = None,
@@ -155,6 +156,7 @@ def may_average(
     if composition not in COMPOSITIONS:
         hint = did_you_mean(composition, COMPOSITIONS) or "It is 'consensus' or 'additive'."
         raise MeasurementError(f"There is no composition '{composition}'. {hint}")
+    nulls = listed(nulls) if isinstance(nulls, str) else nulls
     if not nulls:
         raise MeasurementError("Agreement needs at least one null, such as 'uniform'.")
     cuts = cut_offs or CutOffs()

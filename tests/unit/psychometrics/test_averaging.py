@@ -127,3 +127,13 @@ def test_unreversed_items_are_named(dataset):
     items = frame[["LEAD01", "LEAD02", "LEAD03"]].assign(LEAD03=lambda d: 6 - d["LEAD03"])
     with pytest.warns(ItemDirectionWarning, match="'LEAD03' correlate negatively"):
         may_average(items, frame["COMPID"], n_options=5)
+
+
+def test_one_null_may_stand_alone(dataset):
+    """ "uniform" was read as seven nulls, the first of them 'u'."""
+    frame = dataset("lq2002")
+    items = frame[["TSIG01", "TSIG02"]]
+    found = may_average(items, frame["COMPID"], n_options=5, nulls="uniform")
+    assert (
+        found.verdict == may_average(items, frame["COMPID"], n_options=5, nulls=["uniform"]).verdict
+    )
