@@ -148,8 +148,8 @@ def split_sample(
     Raises
     ------
     MeasurementError
-        Without a seed; when a column is missing, not numeric or infinite, fewer than five units have two members or more,
-        or a variable has the same mean in every unit.
+        Without a seed; when a column is missing, not numeric or infinite, fewer than five units
+        have two members or more, or a variable has the same mean in every unit.
 
     Notes
     -----
