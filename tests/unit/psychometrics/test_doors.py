@@ -134,10 +134,12 @@ def test_levels_of_intervals_are_probabilities() -> None:
     said = "`conf_level` must lie between 0 and 1, got 95."
     small = P.polychoric(B)
     model = P.cfa("f =~ a + b + c + d", B)
-    with pytest.warns(P.HeywoodWarning):
-        two = P.two_level_cfa(
-            "level: 1\n f =~ a + b + c + d\nlevel: 2\n g =~ a + b + c + d", UNITS, cluster="u"
-        )
+    rng = np.random.default_rng(1)
+    of_unit = rng.normal(size=(40, 1)) + 0.5 * rng.normal(size=(40, 4))
+    answers = np.repeat(of_unit, 10, axis=0) + rng.normal(size=(400, 1)) + rng.normal(size=(400, 4))
+    units = pd.DataFrame(answers, columns=list("abcd")).assign(u=np.repeat(np.arange(40), 10))
+    items = "a + b + c + d"
+    two = P.two_level_cfa(f"level: 1\n f =~ {items}\nlevel: 2\n g =~ {items}", units, cluster="u")
     for call in (
         lambda: small.tidy(conf_level=95),
         lambda: model.tidy(conf_level=95),
@@ -176,6 +178,11 @@ def test_labels_that_are_written_alike_are_one_group() -> None:
     assert "'a': everyone is in one group, '1': no ICC." in said
     codes = pd.Series(np.repeat([1, "1", 2, 3], 30), dtype=object)
     assert P.rwg(B, codes, n_options=5).groups["group"].tolist() == ["1", "2", "3"]
+    points = UNITS.assign(u=np.repeat(np.arange(1.0, 13.0), 10))
+    made = C.split_sample_model(
+        "b ~ a + (1 | u)", points, predictor="a", group="u", splits=10, seed=1
+    )
+    assert (made.groups, made.n) == (12, 120)
 
 
 @pytest.mark.parametrize(
