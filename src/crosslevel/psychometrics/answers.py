@@ -24,6 +24,7 @@ MATRIX = (
     "the frame is square and symmetric, as a matrix of correlations is. A frame is read as "
     "answers, one row per respondent: give the answers."
 )
+_LARGE = 1e100
 _COUNTS = ("no", "one", "two", "three")
 _ENOUGH = 50  # answers before the end of an item's scale is judged by where its answers stop
 _PILE = 0.10  # share of an item's answers on its last point: a pile against the end of a scale
@@ -154,6 +155,26 @@ def check_numbers(items: pd.DataFrame) -> None:
     if problems:
         raise MeasurementError("The items are not all numbers.", problems)
     require_finite(items, error=MeasurementError, what="item")
+    _check_units(items)
+
+
+def _check_units(items: pd.DataFrame) -> None:
+    """Refuse items in units whose squares no computer holds."""
+    values = np.abs(as_floats(items))
+    values = np.where(np.isfinite(values) & (values > 0), values, 1.0)
+    problems = [
+        Problem(f"item '{name}'", f"has values of {worst:g}.", "Give it in other units.")
+        for name, low, high in zip(
+            items.columns,
+            values.min(axis=0, initial=1.0),
+            values.max(axis=0, initial=1.0),
+            strict=True,
+        )
+        for worst in [high if high > _LARGE else low]
+        if high > _LARGE or low < 1 / _LARGE
+    ]
+    if problems:
+        raise MeasurementError("The items are in units beyond the reach of arithmetic.", problems)
 
 
 def codes_hint(kind: object) -> str:

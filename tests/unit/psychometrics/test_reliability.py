@@ -333,3 +333,15 @@ def test_respondents_without_a_group_are_counted(coefficient):
     assert (found.n, found.n_no_group) == (115, 5)
     assert found.glance()["n_no_group"].item() == 5
     assert repr(found).endswith("115 complete respondents (5 without a group)")
+
+
+@pytest.mark.parametrize(("factor", "shown"), [(1e150, "e+150"), (1e-170, "e-170")])
+@pytest.mark.parametrize("coefficient", [alpha, omega, item_statistics])
+def test_units_beyond_arithmetic_are_refused(coefficient, factor, shown):
+    """Omega ended in a LinAlgError, or said that the items were copies of others."""
+    rng = np.random.default_rng(4)
+    items = pd.DataFrame(rng.integers(1, 6, size=(60, 4)) * factor, columns=list("abcd"))
+    with pytest.raises(MeasurementError, match="beyond the reach of arithmetic") as caught:
+        coefficient(items)
+    assert shown in str(caught.value)
+    assert "Give it in other units." in str(caught.value)
