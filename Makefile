@@ -29,7 +29,7 @@ format: $(READY)
 
 lock:
 	uv pip compile --universal --generate-hashes --no-config --quiet --no-header \
-	  --python-version 3.11 --all-extras --no-emit-index-url pyproject.toml -o requirements.lock
+	  --python-version 3.11 --all-extras pyproject.toml -o requirements.lock
 
 clean:
 	rm -rf .venv analysis/*/build dist

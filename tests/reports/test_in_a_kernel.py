@@ -20,8 +20,9 @@ set_matplotlib_formats("png")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 def test_each_cell_shows_what_quarto_needs(study: Path) -> None:
     """One picture for a figure, one Markdown text for a table; nothing twice, nothing else."""
-    nbclient = pytest.importorskip("nbclient")
-    nbformat = pytest.importorskip("nbformat")
+    import nbclient
+    import nbformat
+
     cells = [block for block in read(TEMPLATE).blocks if isinstance(block, Cell)]
     notebook = nbformat.v4.new_notebook()
     notebook.cells = [nbformat.v4.new_code_cell(SET_UP)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -167,8 +168,7 @@ def _start(model: MultilevelFit, start: Floats | None) -> Floats:
 
 def _together(model: MultilevelFit, Y: Floats, start: Floats | None, df: str) -> _Raw:
     """Step through the responses in chunks that stay in the cache."""
-    objective = model.objective
-    assert isinstance(objective, SingleObjective)  # noqa: S101
+    objective = cast("SingleObjective", model.objective)
     shared = shared_design(model.design, model.problem, objective.statistics)
     theta = _start(model, start)
     size = max(8, CACHE // shared.shape[2])
@@ -258,13 +258,13 @@ def _objectives(model: MultilevelFit, responses: Floats) -> Iterator[Objective]:
             own = nested_factors(codes, levels, Z=Z, A=np.vstack([problem.X, y]))
             yield replace(objective, statistics=own)
         return
-    assert isinstance(objective, SeveralObjective)  # noqa: S101
+    several = cast("SeveralObjective", objective)
     whole = several_factors(codes, levels, Z=Z, A=np.vstack([problem.X, responses]))
     for b in range(len(responses)):
         at = np.append(np.arange(P), P + b)
         first = replace(whole.first, c=whole.first.c[at], W=whole.first.W[np.ix_(at, at)])
         made = replace(whole, first=first, W_ra=np.ascontiguousarray(whole.W_ra[:, at]))
-        yield replace(objective, statistics=made)
+        yield replace(several, statistics=made)
 
 
 def _joined(parts: list[_Raw]) -> _Raw:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -174,8 +175,7 @@ def _first(objective: Objective) -> OneFactor:
         return objective.statistics.outcome()
     if isinstance(objective, SeveralObjective):
         return objective.statistics.first
-    assert isinstance(objective, SingleObjective)  # noqa: S101
-    return objective.statistics
+    return cast("SingleObjective", objective).statistics
 
 
 def _check_choice(name: str, value: str, allowed: Sequence[str]) -> None:

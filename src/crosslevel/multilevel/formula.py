@@ -11,6 +11,7 @@ groups   :=  column (("/" | ":") column)*
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from crosslevel.errors import did_you_mean
@@ -314,8 +315,8 @@ class _Parser:
         return [*result, current]
 
 
-def _unique(terms: object) -> tuple[Term, ...]:
-    return tuple(dict.fromkeys(terms))  # type: ignore[call-overload]
+def _unique(terms: Iterable[Term]) -> tuple[Term, ...]:
+    return tuple(dict.fromkeys(terms))
 
 
 def _overlap(a: RandomTerm, b: RandomTerm) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -146,8 +147,9 @@ def _values(variable: Predictor, at: At | None) -> list[object]:
         if variable.levels is not None:
             return list(variable.levels)
         return [float(np.mean(variable.values))]
-    single = isinstance(asked, str) or not isinstance(asked, Iterable)
-    given: list[object] = [asked] if single else list(asked)  # type: ignore[call-overload]
+    given: list[Any] = [asked]
+    if isinstance(asked, Iterable) and not isinstance(asked, str):
+        given = list(asked)
     if variable.levels is not None:
         text = [str(value) for value in given]
         strange = [value for value in text if value not in variable.levels]
@@ -157,7 +159,7 @@ def _values(variable: Predictor, at: At | None) -> list[object]:
             raise ModelError(f"`at`: '{strange[0]}' is no level of '{variable.name}'. {hint}")
         return list(text)
     try:
-        numbers = [float(value) for value in given]  # type: ignore[arg-type]
+        numbers = [float(value) for value in given]
     except (TypeError, ValueError):
         raise ModelError(f"`at`: '{variable.name}' takes numbers, got {asked!r}.") from None
     if not numbers or not np.isfinite(numbers).all():

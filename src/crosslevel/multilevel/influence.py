@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -129,8 +129,8 @@ def _without(
 
 def _one_factor(fit: MultilevelFit, *, anew: bool) -> Callable[[int], _Without | None]:
     """Return a function that fits without level j from the sums of one grouping factor."""
-    objective, factor = fit.objective, fit.design.factors[0]
-    stats: OneFactor = objective.statistics  # type: ignore[attr-defined]
+    objective, factor = cast("SingleObjective", fit.objective), fit.design.factors[0]
+    stats = objective.statistics
     size = np.bincount(factor.codes, minlength=factor.J)
     W = _within(fit, stats)
 

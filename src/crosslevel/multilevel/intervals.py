@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -144,7 +145,7 @@ def _profile(fit: MultilevelFit, rows: list[Row], conf_level: float) -> Floats:
     se = np.sqrt(made.optimum.profile.sigma2 * np.diag(out @ made.optimum.profile.F @ out.T))
     ends = [
         limits(
-            lambda value, k=k: made.deviance_of_fixed(k, value),  # type: ignore[misc]
+            partial(made.deviance_of_fixed, k),
             minimum=made.minimum,
             estimate=float(beta[k]),
             step=float(np.sqrt(rise) * se[k]),
@@ -165,7 +166,7 @@ def _profile(fit: MultilevelFit, rows: list[Row], conf_level: float) -> Floats:
         if row.kind == "sigma":
             span = (float(estimate) * 1e-3, np.inf)
         low, high = limits(
-            lambda value, held=row.held: made.deviance_of(held, value),  # type: ignore[misc]
+            partial(made.deviance_of, row.held),
             minimum=made.minimum,
             estimate=float(np.clip(estimate, span[0], span[1])),
             step=width,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -81,7 +82,7 @@ def margin(
     return Margin(name, tuple(levels), indicators, target, alike)
 
 
-def number(value: object, place: str) -> float:
+def number(value: Any, place: str) -> float:
     """Return a total as a number.
 
     Raises
@@ -95,7 +96,7 @@ def number(value: object, place: str) -> float:
     12.0
     """
     try:
-        return float(value)  # type: ignore[arg-type]
+        return float(value)
     except (TypeError, ValueError):
         raise MeasurementError(f"The total of {place} must be a number, got {value!r}.") from None
 

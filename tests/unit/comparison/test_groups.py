@@ -62,7 +62,8 @@ def test_size_has_an_interval_whatever_the_distance(apart: float, n: int) -> Non
 
 
 def test_size_and_superiority_equal_pingouin() -> None:
-    pingouin = pytest.importorskip("pingouin")
+    import pingouin
+
     frame = data("Contraception")
     x, y = (frame.loc[frame["use"] == level, "age"] for level in ("N", "Y"))
     table = two_groups(frame, "age", group="use").tidy().set_index("term")

@@ -66,7 +66,8 @@ def test_a_pair_is_one_sample_of_differences_and_turns_around() -> None:
 
 
 def test_size_and_ranks_equal_pingouin() -> None:
-    pingouin = pytest.importorskip("pingouin")
+    import pingouin
+
     frame = data("attitude")
     table = paired(frame, "rating", "raises").tidy().set_index("term")
     x, y = frame["rating"], frame["raises"]

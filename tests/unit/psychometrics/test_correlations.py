@@ -43,7 +43,8 @@ def test_the_parts_add_up(dataset):
 
 def test_intervals_equal_pingouin(dataset):
     """Within: the partial correlation given unit indicators has the same interval."""
-    pingouin = pytest.importorskip("pingouin")
+    import pingouin
+
     frame = dataset("lq2002")[["TSIG", "HOSTILE", "COMPID"]]
     table = correlations(frame, ["TSIG", "HOSTILE"], group="COMPID", conf_level=0.9).set_index(
         "level"
@@ -161,7 +162,8 @@ def test_p_values_of_few_and_of_perfect_agreement():
 
 
 def test_partial_and_rank_intervals_equal_pingouin(dataset):
-    pingouin = pytest.importorskip("pingouin")
+    import pingouin
+
     frame = dataset("attitude")
     found = correlations(frame, ["rating", "raises"], given=["complaints", "learning"]).iloc[0]
     theirs = pingouin.partial_corr(frame, "rating", "raises", ["complaints", "learning"]).iloc[0]

@@ -78,7 +78,8 @@ def test_two_items(entry, dataset):
 
 
 def test_alpha_and_interval_equal_pingouin(dataset):
-    pingouin = pytest.importorskip("pingouin")
+    import pingouin
+
     items = dataset("attitude")[["rating", "complaints", "learning", "raises"]]
     estimate, (low, high) = pingouin.cronbach_alpha(items, nan_policy="listwise", ci=0.9)
     found = alpha(items, conf_level=0.9)

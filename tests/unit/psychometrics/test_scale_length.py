@@ -31,7 +31,8 @@ def test_two_items_equal_r(entry, dataset):
 
 
 def test_interval_is_that_of_the_correlation(dataset):
-    pingouin = pytest.importorskip("pingouin")
+    import pingouin
+
     items = dataset("HolzingerSwineford1939")[["x4", "x5"]]
     found = spearman_brown(items, conf_level=0.9)
     low, high = pingouin.corr(items["x4"], items["x5"]).loc["pearson", "CI95"]
